@@ -1,0 +1,36 @@
+import { randomUUID } from 'node:crypto'
+import * as core from '@actions/core'
+import type { Log } from './ports/log.ts'
+
+/** Control characters other than newline and tab; a terminal would obey them. */
+const controls = /(?![\n\t])\p{Cc}/gu
+
+/** Shows control characters as pictures (ESC as ␛) and every kind of line end as a newline. */
+const visible = (text: string): string =>
+  text
+    .replace(/\r\n?/g, '\n')
+    .replace(controls, found => (found < ' ' ? String.fromCharCode(0x2400 + found.charCodeAt(0)) : '\ufffd'))
+
+/** A line that the runner would read as a workflow command, in the new or in the old form. */
+const looksLikeCommand = /^\s*(::|##\[)/m
+
+/** Prints text so that the runner obeys nothing in it: between stop-commands with a token that nobody can guess. */
+function verbatim(text: string): void {
+  const token = randomUUID()
+  core.info(`::stop-commands::${token}`)
+  core.info(text)
+  core.info(`::${token}::`)
+}
+
+/** The log of a step on GitHub. */
+export const actionLog: Log = {
+  debug: message => core.debug(message),
+  info: message => (looksLikeCommand.test(message) ? verbatim(visible(message)) : core.info(message)),
+  notice: message => core.notice(message),
+  warning: message => core.warning(message),
+  error: message => core.error(message),
+  group: (title, work) => core.group(title, work),
+  untrusted: text => {
+    if (text !== '') verbatim(visible(text.replace(/\n$/, '')))
+  },
+}
