@@ -1,0 +1,1 @@
+export type { Host, HostJob, JobEnd, RunningJob, RunOptions, RunResult } from './host.ts'
