@@ -1,0 +1,2 @@
+export { launchFaults, type LaunchFault } from './launch-fault.ts'
+export * from './records.ts'

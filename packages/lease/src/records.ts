@@ -1,0 +1,238 @@
+import type { Records } from '@gpu-actions/action-kit/ports'
+import * as v from 'valibot'
+import { launchFaults } from './launch-fault.ts'
+
+const object = <const E extends v.ObjectEntries>(entries: E) => v.pipe(v.object(entries), v.readonly())
+const list = <S extends v.GenericSchema>(item: S) => v.pipe(v.array(item), v.readonly())
+/** UTC, ISO 8601. */
+const instant = v.pipe(v.string(), v.isoTimestamp())
+const count = v.pipe(v.number(), v.integer(), v.minValue(0))
+
+const ownerSchema = object({
+  /** `owner/name` */
+  repository: v.string(),
+  runId: v.string(),
+  /** The run's attempt, from 1. */
+  attempt: count,
+  /** The job's id in the workflow file. */
+  job: v.string(),
+})
+
+const placeSchema = object({ account: v.string(), region: v.string() })
+
+const priceSchema = object({
+  /** Decimal USD per hour. */
+  usdPerHour: v.number(),
+  source: v.string(),
+  /** The day the price was read, `YYYY-MM-DD`. */
+  date: v.string(),
+})
+
+const gpuSchema = object({ name: v.string(), count, memoryMib: count })
+
+const offerSchema = object({
+  instanceType: v.string(),
+  place: placeSchema,
+  zone: v.nullable(v.string()),
+  subnet: v.nullable(v.string()),
+  market: v.picklist(['on-demand']),
+  /** null when unknown */
+  price: v.nullable(priceSchema),
+  gpu: v.nullable(gpuSchema),
+})
+
+export const machineStates = ['starting', 'running', 'stopping', 'stopped', 'ending', 'gone'] as const
+
+const machineSchema = object({
+  id: v.string(),
+  place: placeSchema,
+  instanceType: v.string(),
+  zone: v.nullable(v.string()),
+  state: v.picklist(machineStates),
+  /** The provider's own word for why it is in this state. */
+  stateReason: v.nullable(object({ code: v.string(), message: v.string() })),
+  launchedAt: v.nullable(instant),
+  /** When it began to end, as the provider tells it. */
+  endedAt: v.nullable(instant),
+  token: v.nullable(v.string()),
+  leaseId: v.nullable(v.string()),
+  repository: v.nullable(v.string()),
+  privateIp: v.nullable(v.string()),
+  publicIp: v.nullable(v.string()),
+  volumes: list(v.string()),
+  interfaces: list(v.string()),
+  /** Decimal USD per hour at launch, null when unknown. */
+  price: v.nullable(priceSchema),
+})
+
+const launchOutcomeSchema = v.variant('kind', [
+  object({ kind: v.literal('launched'), machines: list(v.string()) }),
+  object({
+    kind: v.literal('refused'),
+    fault: v.picklist(launchFaults),
+    code: v.string(),
+    message: v.string(),
+    advice: v.string(),
+    requestId: v.nullable(v.string()),
+  }),
+  /** Nobody knows whether a machine was started; whoever ends the lease looks the token up. */
+  object({ kind: v.literal('unknown'), message: v.string() }),
+])
+
+const attemptSchema = object({
+  /** From 1, over the life of the lease. */
+  number: count,
+  token: v.string(),
+  offer: offerSchema,
+  /** When the intent was written down, before the call. */
+  at: instant,
+  endedAt: v.nullable(instant),
+  /** Calls sent with this token. */
+  calls: count,
+  /** Time spent backing off within this attempt, in seconds. */
+  waitedSeconds: v.number(),
+  /** null while the call is under way, or when its caller died */
+  outcome: v.nullable(launchOutcomeSchema),
+})
+
+/** `lease.json` */
+export const leaseSchema = object({
+  schema: v.literal('gpu-actions/lease@1'),
+  id: v.string(),
+  provider: v.string(),
+  owner: ownerSchema,
+  /** Every place in which a launch was or will be tried. */
+  places: list(placeSchema),
+  createdAt: instant,
+  /** The machine ends itself then, and a sweep may end it. */
+  expiresAt: instant,
+  ttlSeconds: count,
+  guestShutdown: v.picklist(['terminates', 'keeps-billing']),
+  onJobEnd: v.picklist(['terminate', 'keep']),
+  image: v.nullable(object({ id: v.string(), name: v.nullable(v.string()), architecture: v.nullable(v.string()) })),
+  offer: v.nullable(offerSchema),
+  /** Every machine that this lease launched, the usable one last. */
+  machines: list(machineSchema),
+  /** Seen running by the provider. */
+  runningAt: v.nullable(instant),
+  /** Commands can be run on it. */
+  reachableAt: v.nullable(instant),
+  /** As far as `wait-for` asked; null when it never came. */
+  readyAt: v.nullable(instant),
+  waitFor: v.picklist(['running', 'ssm', 'gpu']),
+  /** The GPUs that the machine itself showed; null unless `wait-for` was `gpu`. */
+  gpus: v.nullable(object({ name: v.string(), count })),
+})
+
+/** `attempts.json` */
+export const attemptsSchema = object({
+  schema: v.literal('gpu-actions/attempts@1'),
+  leaseId: v.string(),
+  attempts: list(attemptSchema),
+})
+
+const leftSchema = object({
+  kind: v.picklist(['machine', 'volume', 'interface', 'launch']),
+  /** The id; for `launch`, the token of a launch whose outcome could not be looked up. */
+  id: v.string(),
+  place: placeSchema,
+  state: v.string(),
+  consoleLink: v.string(),
+  /** The exact command that ends it. */
+  byHand: v.string(),
+})
+
+const endedMachineSchema = object({
+  id: v.string(),
+  place: placeSchema,
+  instanceType: v.string(),
+  /** The last state seen. */
+  state: v.picklist([...machineStates, 'unseen']),
+  stateReason: v.nullable(object({ code: v.string(), message: v.string() })),
+  launchedAt: v.nullable(instant),
+  /** When the provider accepted to end it; null when it had ended before. */
+  terminatedAt: v.nullable(instant),
+  /** When a read showed it gone, volumes and interfaces included. */
+  goneAt: v.nullable(instant),
+  /** First sight of its end. */
+  endOfBilling: v.nullable(instant),
+  billedSeconds: v.nullable(count),
+  price: v.nullable(priceSchema),
+  /** Decimal USD, null when the price is unknown. */
+  costUsd: v.nullable(v.number()),
+  /** From launch until it was usable, null when it never was, or when that was not recorded. */
+  wasteSeconds: v.nullable(count),
+  volumes: list(v.string()),
+  interfaces: list(v.string()),
+})
+
+/** `receipt.json` */
+export const receiptSchema = object({
+  schema: v.literal('gpu-actions/receipt@1'),
+  /** null when one receipt covers several leases */
+  leaseId: v.nullable(v.string()),
+  provider: v.string(),
+  repository: v.string(),
+  places: list(placeSchema),
+  /** The launch tokens that this receipt answers for. */
+  tokens: list(v.string()),
+  startedAt: instant,
+  finishedAt: instant,
+  machines: list(endedMachineSchema),
+  /** What can still cost money. */
+  left: list(leftSchema),
+  /** `left.length`: 0 proves the end. */
+  remaining: count,
+  /** Machines still ending at the deadline: irreversible and not billed. */
+  ending: list(v.string()),
+  /** null when it is unknown for any machine */
+  billedSeconds: v.nullable(count),
+  costUsd: v.nullable(v.number()),
+  /** What went wrong while looking or ending, as sentences. */
+  problems: list(v.string()),
+})
+
+export type Owner = v.InferOutput<typeof ownerSchema>
+export type Place = v.InferOutput<typeof placeSchema>
+export type Price = v.InferOutput<typeof priceSchema>
+export type Gpu = v.InferOutput<typeof gpuSchema>
+export type Offer = v.InferOutput<typeof offerSchema>
+export type Machine = v.InferOutput<typeof machineSchema>
+export type MachineState = Machine['state']
+export type LaunchOutcome = v.InferOutput<typeof launchOutcomeSchema>
+export type Attempt = v.InferOutput<typeof attemptSchema>
+export type Lease = v.InferOutput<typeof leaseSchema>
+export type Attempts = v.InferOutput<typeof attemptsSchema>
+export type Left = v.InferOutput<typeof leftSchema>
+export type EndedMachine = v.InferOutput<typeof endedMachineSchema>
+export type Receipt = v.InferOutput<typeof receiptSchema>
+
+/** A record of the run directory: its file and its schema. */
+export interface RecordKind<T> {
+  readonly file: string
+  /** @throws v.ValiError when it is something else */
+  parse(value: unknown): T
+  /** @returns undefined when the run directory has none */
+  read(records: Records): Promise<T | undefined>
+  write(records: Records, record: T): Promise<void>
+}
+
+function kind<S extends v.GenericSchema<unknown, { readonly schema: string }>>(
+  file: string,
+  schema: S,
+): RecordKind<v.InferOutput<S>> {
+  const parse = (value: unknown): v.InferOutput<S> => v.parse(schema, value)
+  return {
+    file,
+    parse,
+    read: async records => {
+      const found = await records.read(file)
+      return found === undefined ? undefined : parse(found)
+    },
+    write: (records, record) => records.write(file, record),
+  }
+}
+
+export const leaseRecord = kind('lease.json', leaseSchema)
+export const attemptsRecord = kind('attempts.json', attemptsSchema)
+export const receiptRecord = kind('receipt.json', receiptSchema)
