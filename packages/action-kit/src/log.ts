@@ -11,8 +11,11 @@ const visible = (text: string): string =>
     .replace(/\r\n?/g, '\n')
     .replace(controls, found => (found < ' ' ? String.fromCharCode(0x2400 + found.charCodeAt(0)) : '\ufffd'))
 
-/** A line that the runner would read as a workflow command, in the new or in the old form. */
-const looksLikeCommand = /^\s*(::|##\[)/m
+/** What the runner's comparison of text passes over: it finds `::` in `:\u200b:` as well. */
+const ignorable = /(?![\n\r\t])[\p{Cc}\p{Cf}]/gu
+
+/** Would the runner obey a line of it? A command begins its line with `::`, one of the old form stands anywhere. */
+const looksLikeCommand = (text: string): boolean => /^\s*::|##\[/m.test(text.replace(ignorable, ''))
 
 /** Prints text so that the runner obeys nothing in it: between stop-commands with a token that nobody can guess. */
 function verbatim(text: string): void {
@@ -25,7 +28,7 @@ function verbatim(text: string): void {
 /** The log of a step on GitHub. */
 export const actionLog: Log = {
   debug: message => core.debug(message),
-  info: message => (looksLikeCommand.test(message) ? verbatim(visible(message)) : core.info(message)),
+  info: message => (looksLikeCommand(message) ? verbatim(visible(message)) : core.info(message)),
   notice: message => core.notice(message),
   warning: message => core.warning(message),
   error: message => core.error(message),

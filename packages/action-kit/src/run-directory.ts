@@ -5,7 +5,8 @@ import type { Records } from './ports/records.ts'
 
 const safeName = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
 
-const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT'
+const isMissing = (error: unknown): boolean =>
+  typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT'
 
 function inside(folder: string, name: string): string {
   if (!safeName.test(name)) throw new RangeError(`'${name}' is no name for a record`)

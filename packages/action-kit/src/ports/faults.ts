@@ -1,3 +1,5 @@
+import { inspect, types } from 'node:util'
+
 /** The author of the workflow can put it right. Lists every fault that was found, not only the first. */
 export class UserFault extends Error {
   override readonly name = 'UserFault'
@@ -28,5 +30,14 @@ export class OutsideFault extends Error {
   }
 }
 
-/** The words of whatever was thrown, strings and other oddities included. */
-export const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown))
+/**
+ * The words of whatever was thrown, strings and other oddities included. An error without a message of its own (Node
+ * throws such for a refused connection: one error for each address) speaks through the errors in it, or its code.
+ */
+export function messageOf(thrown: unknown): string {
+  if (!(thrown instanceof Error || types.isNativeError(thrown)))
+    return typeof thrown === 'string' ? thrown : inspect(thrown)
+  if (thrown.message !== '') return thrown.message
+  if (thrown instanceof AggregateError && thrown.errors.length > 0) return thrown.errors.map(messageOf).join('; ')
+  return 'code' in thrown ? String(thrown.code) : 'it gave no reason'
+}
