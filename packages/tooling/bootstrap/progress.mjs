@@ -26,12 +26,13 @@ export function say(line) {
  * @template T
  * @param {string} title
  * @param {(report: (line: string) => void) => Promise<T>} work `report` takes what the step's program prints
+ * @param {string} [detail] said once, with the first line
  * @returns {Promise<T>}
  */
-export async function step(title, work) {
+export async function step(title, work, detail = '') {
   const since = Date.now()
   let last = ''
-  say(`${title} …`)
+  say(`${title}${detail && ` (${detail})`} …`)
   const signOfLife = setInterval(() => say(`${title}: ${seconds(since)}${last && `, ${last}`}`), 10_000)
   try {
     const value = await work(line => (last = line.slice(0, 100)))

@@ -9,7 +9,7 @@ const what = 'A Python with PyTorch'
 const folderName = 'python-torch-1'
 const torch = 'torch>=2.4'
 // numpy is here because torch warns at import without it; ruff checks the host programs.
-const companions = ['pytest==9.0.2', 'ruff==0.15.0', 'numpy']
+const companions = ['pytest==9.2.0', 'ruff==0.17.6', 'numpy']
 const cpuIndex = 'https://download.pytorch.org/whl/cpu'
 const byHand = 'Set GPU_ACTIONS_PYTHON to a Python that imports torch (2.4 or newer) and pytest.'
 
@@ -61,12 +61,12 @@ async function install(/** @type {string} */ cache, /** @type {string} */ draft)
   const uv = await provideUv(cache)
   const small = process.platform !== 'linux' || (await answers(`${cpuIndex}/torch/`))
   const size = small
-    ? 'about 0.2 GB to download'
-    : 'about 3 GB to download and 6 GB of disk: PyPI has PyTorch for Linux with the CUDA libraries only'
+    ? 'about 0.2 GB'
+    : '3 GB to download, 6 GB of disk: PyPI has it for Linux with the CUDA libraries only'
   if (!small) requireSpace(cache, 8)
-  await step(`PyTorch in a virtual environment (${size})`, async report => {
-    const attempt = async (/** @type {string[]} */ args) => {
-      const { ok, output } = await run(uv, args, { report, env: uvEnv() })
+  const work = async (/** @type {(line: string) => void} */ report) => {
+    const attempt = async (/** @type {string[]} */ args, program = uv) => {
+      const { ok, output } = await run(program, args, { report, env: uvEnv() })
       return ok ? undefined : tail(output)
     }
     const python = join(draft, 'bin/python')
@@ -76,12 +76,10 @@ async function install(/** @type {string} */ cache, /** @type {string} */ draft)
       (await attempt(['venv', '--quiet', '--relocatable', '--allow-existing', '--python', '>=3.10', draft])) ??
       (await installTorch(small && process.platform === 'linux', install, attempt)) ??
       (await attempt([...install, ...companions])) ??
-      (await run(python, ['-c', 'import torch, pytest'])).output
-        .trim()
-        .split('\n')
-        .find(line => line.includes('Error'))
-    if (fault !== undefined) throw new CannotHave(what, `uv failed:\n${fault}\n`, byHand)
-  })
+      (await attempt(['-c', 'import torch, pytest'], python))
+    if (fault !== undefined) throw new CannotHave(what, `installing it failed:\n${fault}\n`, byHand)
+  }
+  await step('PyTorch in a virtual environment', work, size)
 }
 
 async function installTorch(
