@@ -25,14 +25,14 @@ function verbatim(text: string): void {
   core.info(`::${token}::`)
 }
 
-/** The log of a step on GitHub. */
+/** The log of a step on GitHub. Terminals are told nothing by it: control characters are shown, not sent. */
 export const actionLog: Log = {
-  debug: message => core.debug(message),
-  info: message => (looksLikeCommand(message) ? verbatim(visible(message)) : core.info(message)),
-  notice: message => core.notice(message),
-  warning: message => core.warning(message),
-  error: message => core.error(message),
-  group: (title, work) => core.group(title, work),
+  debug: message => core.debug(visible(message)),
+  info: message => (looksLikeCommand(message) ? verbatim(visible(message)) : core.info(visible(message))),
+  notice: message => core.notice(visible(message)),
+  warning: message => core.warning(visible(message)),
+  error: message => core.error(visible(message)),
+  group: (title, work) => core.group(visible(title), work),
   untrusted: text => {
     if (text !== '') verbatim(visible(text.replace(/\n$/, '')))
   },

@@ -64,7 +64,8 @@ async function boundary(work: () => Promise<void>): Promise<void> {
   } catch (thrown) {
     const failure =
       thrown instanceof Cancelled ? { message: `Cancelled: ${thrown.message}`, details: '' } : describeFailure(thrown)
-    core.setFailed(failure.message)
+    actionLog.error(failure.message)
+    process.exitCode = core.ExitCode.Failure
     if (failure.details !== '') actionLog.info(failure.details)
   }
 }
