@@ -1,2 +1,27 @@
+export { clientToken, newLeaseId, offerKey } from './identity.ts'
 export { launchFaults, type LaunchFault } from './launch-fault.ts'
+export {
+  createLauncher,
+  describeOutcome,
+  launchBreaker,
+  launchLimits,
+  words,
+  type Launched,
+  type Launcher,
+  type Launching,
+  type LaunchLimits,
+} from './launch.ts'
+export { costMicros, formatUsd, sum, toMicros, toUsd } from './money.ts'
+export type {
+  EndingProvider,
+  GpuProvider,
+  Intent,
+  LaunchingProvider,
+  Plan,
+  Remains,
+  Search,
+  TerminateRefusal,
+} from './provider.ts'
+export { covers } from './receipt.ts'
 export * from './records.ts'
+export { endMachines, teardownTimes, type Teardown, type TeardownTimes } from './teardown.ts'

@@ -1,0 +1,79 @@
+import type { LaunchFault } from './launch-fault.ts'
+import type { LaunchOutcome, Left, Machine, Offer, Owner, Place } from './records.ts'
+
+/** What is written down before a launch call is sent, so that its machine can be found whatever dies. */
+export interface Intent {
+  readonly leaseId: string
+  readonly owner: Owner
+  /** The number of the attempt in the lease's life, from 1. */
+  readonly number: number
+  /** The same for every repetition of this call, never that of another offer. */
+  readonly token: string
+  readonly offer: Offer
+  /** When the machine ends itself, milliseconds since the epoch. */
+  readonly expiresAt: number
+}
+
+/** Whose machines to look for. Every kind is bound to the repository: nothing else may ever be ended. */
+export type Search =
+  | {
+      readonly by: 'lease'
+      readonly repository: string
+      readonly leaseId: string
+      /** Tokens of its intents: they find a machine that shows no tags yet. */
+      readonly tokens: readonly string[]
+    }
+  | { readonly by: 'run'; readonly repository: string; readonly runId: string }
+  | { readonly by: 'id'; readonly repository: string; readonly ids: readonly string[] }
+
+export interface Remains {
+  /** A fresh look at each machine that the provider knows; one that it does not know is absent. */
+  readonly machines: readonly Machine[]
+  /** Everything that can still cost, machines that have not ended included. */
+  readonly left: readonly Left[]
+}
+
+/** A machine that the provider would not end. */
+export interface TerminateRefusal {
+  readonly id: string
+  /** `not-found` right after a launch is no proof of anything. */
+  readonly fault: LaunchFault | 'not-found' | 'protected'
+  readonly message: string
+}
+
+export interface Plan {
+  /** In the order in which to try them. */
+  readonly offers: readonly Offer[]
+  /** Why others were left out, as sentences. */
+  readonly leftOut: readonly string[]
+}
+
+/** What providers implement. `W` is the provider's own wish: what to rent. */
+export interface GpuProvider<W = never> {
+  readonly name: string
+  /** Decides whether the guest's own time limit is a layer of the guarantee at all. */
+  readonly guestShutdown: 'terminates' | 'keeps-billing'
+  /** The least that a started machine is billed, in seconds. */
+  readonly minimumBilledSeconds: number
+  plan(wish: W): Promise<Plan>
+  /** Sends exactly one call. Throws only for faults of our own. */
+  launch(offer: Offer, intent: Intent): Promise<LaunchOutcome>
+  /**
+   * Machines of the search in all the places, ended ones included while the provider still shows them.
+   * A machine without the exact repository (and lease) mark is never among them.
+   */
+  find(search: Search, places: readonly Place[]): Promise<readonly Machine[]>
+  /** Asks to end them all; one that cannot be ended does not stop the others. */
+  terminate(machines: readonly Machine[]): Promise<readonly TerminateRefusal[]>
+  remains(machines: readonly Machine[]): Promise<Remains>
+  /** Where a person looks for what a launch may have left, and the command that ends it. */
+  describeLaunch(token: string, place: Place): Left
+  describeMachine(machine: Machine): Left
+}
+
+/** The ports that launching and ending use. */
+export type LaunchingProvider = Pick<GpuProvider, 'launch' | 'find'>
+export type EndingProvider = Pick<
+  GpuProvider,
+  'name' | 'minimumBilledSeconds' | 'find' | 'terminate' | 'remains' | 'describeLaunch' | 'describeMachine'
+>
