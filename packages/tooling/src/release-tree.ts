@@ -1,0 +1,7 @@
+import { join } from 'node:path'
+import { layReleaseTree, releaseTreePath, sizeOf } from './release/release-tree.ts'
+import { root } from './repository.ts'
+
+const paths = layReleaseTree(root)
+const megabytes = (sizeOf(join(root, releaseTreePath)) / 1e6).toFixed(2)
+console.log(`${releaseTreePath}/: ${paths.join(', ')} (${megabytes} MB)`)
