@@ -1,0 +1,139 @@
+"""The flags of `resnet50`. All that is wrong with them is reported at once."""
+
+import argparse
+from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Optional, Sequence, Tuple
+
+from gpu_actions_host.faults import Fault
+
+PRECISIONS = ("auto", "bf16", "fp16", "fp32", "tf32")
+MEMORY_FORMATS = ("channels_last", "contiguous")
+MODES = ("train", "inference")
+MINIMUM_BLOCKS = 5
+# ResNet-50 divides the image's side by 32; from 32 px on every layer sees at least one pixel.
+MINIMUM_IMAGE_SIZE = 32
+
+
+# What the reference's program knows, and what only says how to run it.
+COMPATIBLE_FLAGS = ("epochs", "steps-per-epoch", "batch-size", "image-size", "lr", "threads", "seed")
+
+
+class Arguments(NamedTuple):
+    """What was asked for. None: the program chooses by the device."""
+
+    compatible: bool
+    mode: str
+    epochs: int
+    steps_per_epoch: int
+    batch_size: int
+    image_size: int
+    precision: str
+    memory_format: str
+    learning_rate: float
+    blocks: Optional[int]
+    warmup_steps: Optional[int]
+    warmup_max_steps: Optional[int]
+    threads: Optional[int]
+    seed: Optional[int]
+    allow_cpu: bool
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise Fault("arguments", "The arguments are wrong", [message])
+
+
+def whole(least: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.lstrip("-").isdigit() or int(text) < least:
+            raise ValueError(f"must be a whole number of at least {least}")
+        return int(text)
+
+    return parse
+
+
+def positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise ValueError("must be a number above 0")
+    return value
+
+
+def choice(choices: Sequence[str]) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError("must be one of {}".format(", ".join(choices)))
+        return text
+
+    return parse
+
+
+# flag: (how to read it, default, help); a default of None is decided by the device or the mode.
+FLAGS: Dict[str, Tuple[Callable[[str], Any], Any, str]] = {
+    "mode": (choice(MODES), "train", "what a step is"),
+    "epochs": (whole(1), 1, "timed steps = epochs × steps per epoch"),
+    "steps-per-epoch": (whole(1), 200, "rounded up until the blocks are equal"),
+    "batch-size": (whole(1), 128, "halved until it fits into memory"),
+    "image-size": (whole(MINIMUM_IMAGE_SIZE), 224, "side of the square images in pixels"),
+    "precision": (choice(PRECISIONS), "auto", "auto: bf16 where the GPU has it, else fp16; fp32 on a CPU"),
+    "memory-format": (choice(MEMORY_FORMATS), "channels_last", "layout of images and weights"),
+    "lr": (positive, None, "learning rate of SGD with momentum 0.9 (0.005; 0.1 with --compatible)"),
+    "blocks": (whole(MINIMUM_BLOCKS), None, "number of timed blocks (chosen by the number of steps)"),
+    "warmup-steps": (whole(1), None, "fewest steps before the timed part (10 on a GPU, 2 on a CPU)"),
+    "warmup-max-steps": (whole(1), None, "most steps before the timed part (100 on a GPU, the fewest on a CPU)"),
+    "threads": (whole(1), None, "CPU threads (OMP_NUM_THREADS, else the CPUs of this process)"),
+    "seed": (whole(0), None, "seed of weights and data (from the clock)"),
+}
+
+
+def parser() -> Parser:
+    made = Parser(prog="programs.pyz resnet50", description=__doc__, allow_abbrev=False)
+    for name, (_, default, words) in FLAGS.items():
+        shown = "" if default is None else f" [{default}]"
+        made.add_argument("--" + name, metavar="X", help=words + shown)
+    made.add_argument("--allow-cpu", action="store_true", help="run on the CPU where there is no GPU")
+    made.add_argument("--compatible", action="store_true", help="the reference's protocol and last line")
+    return made
+
+
+def parse(arguments: Sequence[str]) -> Arguments:
+    """Raises Fault('arguments') that lists every fault."""
+    found, unknown = parser().parse_known_args(list(arguments))
+    faults: List[str] = [f"{text}: unknown" for text in unknown]
+    values: Dict[str, Any] = {}
+    for name, (read, default, _) in FLAGS.items():
+        text = getattr(found, name.replace("-", "_"))
+        if found.compatible and text is not None and name not in COMPATIBLE_FLAGS:
+            faults.append(f"--{name}: the reference's protocol fixes it; leave it out with --compatible")
+        try:
+            values[name] = default if text is None else read(text)
+        except ValueError as error:
+            faults.append(f"--{name}: {error}, not '{text}'")
+    fewest, most = values.get("warmup-steps"), values.get("warmup-max-steps")
+    if fewest is not None and most is not None and most < fewest:
+        faults.append(f"--warmup-max-steps: must not be below --warmup-steps ({fewest})")
+    if faults:
+        raise Fault("arguments", "The arguments are wrong", faults)
+    rate = values.pop("lr")
+    return Arguments(
+        compatible=found.compatible,
+        allow_cpu=found.allow_cpu,
+        learning_rate=rate if rate is not None else (0.1 if found.compatible else 0.005),
+        **{name.replace("-", "_"): value for name, value in values.items()},
+    )
+
+
+class Blocks(NamedTuple):
+    count: int
+    steps: int
+
+
+def divide(steps: int, asked: Optional[int]) -> Blocks:
+    """Splits the timed steps into equal blocks, rounding the steps up where they cannot be.
+
+    Ten blocks where each gets at least ten steps (a better interval), else five.
+    """
+    count = asked if asked is not None else (10 if steps >= 100 else MINIMUM_BLOCKS)
+    return Blocks(count, -(-steps // count))

@@ -1,0 +1,49 @@
+"""Chooses the program, and turns every failure into one error event and an exit code."""
+
+import signal
+import sys
+import traceback
+from typing import Any, Callable, Dict, Sequence
+
+from gpu_actions_host import environment, gpu_check, resnet50
+from gpu_actions_host.events import emit
+from gpu_actions_host.faults import EXIT_CODES, Fault
+
+PROGRAMS: Dict[str, Callable[[Sequence[str]], int]] = {
+    "resnet50": resnet50.main,
+    "environment": environment.main,
+    "gpu-check": gpu_check.main,
+}
+# Words in the messages of errors that come from a GPU's driver or libraries.
+DEVICE_WORDS = ("CUDA", "cuDNN", "CUDNN", "HIP", "MIOpen")
+
+
+class Interrupted(BaseException):
+    """A signal asked this process to end. Not an Exception, so that no library swallows it."""
+
+
+def interrupt(number: int, _: Any) -> None:
+    raise Interrupted(signal.Signals(number).name)
+
+
+def main(arguments: Sequence[str]) -> int:
+    if not arguments or arguments[0] not in PROGRAMS:
+        print("usage: programs.pyz {} …".format("|".join(PROGRAMS)), file=sys.stderr)
+        return EXIT_CODES["arguments"]
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGINT, interrupt)
+    name, rest = arguments[0], list(arguments[1:])
+    try:
+        return PROGRAMS[name](rest)
+    except Fault as fault:
+        emit("error", kind=fault.kind, message=fault.message, faults=fault.faults)
+        # The reference's program ends with 1 for every failure.
+        return 1 if "--compatible" in rest else fault.exit_code
+    except Interrupted as reason:
+        emit("error", kind="interrupted", message=f"Ended by {reason}", faults=[])
+        return EXIT_CODES["interrupted"]
+    except Exception as error:
+        traceback.print_exc()
+        kind = "device" if any(word in str(error) for word in DEVICE_WORDS) else "internal"
+        emit("error", kind=kind, message=f"{type(error).__name__}: {error}", faults=[])
+        return EXIT_CODES[kind]
