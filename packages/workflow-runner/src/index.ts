@@ -1,0 +1,12 @@
+export { WorkflowFault } from './faults.ts'
+export { runWorkflow } from './run.ts'
+export type {
+  Annotation,
+  Conclusion,
+  JobResult,
+  Phase,
+  StepProcess,
+  StepResult,
+  WorkflowOptions,
+  WorkflowResult,
+} from './types.ts'
