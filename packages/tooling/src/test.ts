@@ -1,0 +1,39 @@
+import { runChecks } from './check/checks.ts'
+import { runJest } from './suites/jest.ts'
+import { outcomeTable, strict, summaryLine, type SuiteOutcome } from './suites/outcome.ts'
+import { runPytest } from './suites/pytest.ts'
+
+/** Without these there is no proof that the product works: CI does not let them skip. */
+const mustRun: ReadonlySet<string> = new Set(['pytest', 'adapter', 'bundle', 'workflow', 'act'])
+
+// Two torch processes on two cores otherwise wait for each other, ten times slower.
+process.env['OMP_NUM_THREADS'] ??= '2'
+process.env['GOMP_SPINCOUNT'] ??= '0'
+
+/** Quick ones first. One failing suite does not hide what the others say. */
+const suites: readonly (() => Promise<readonly SuiteOutcome[]>)[] = [
+  runChecks,
+  async () => [await runJest('unit', 2)],
+  async () => [await runJest('contract', 1)],
+  async () => [await runPytest(process.env['GPU_ACTIONS_PYTHON'])],
+  async () => [await runJest('adapter', 2)],
+  async () => [await runJest('bundle', 1)],
+  async () => [await runJest('workflow', 1)],
+  async () => [await runJest('act', 1)],
+]
+
+const outcomes: SuiteOutcome[] = []
+for (const run of suites) {
+  const made = await run()
+  outcomes.push(...(process.env['CI'] === 'true' ? made.map(outcome => strict(outcome, mustRun)) : made))
+  // What was counted as failed for skipping is told at once, beside the suite.
+  for (const { suite, skipped } of made)
+    for (const { test, reason } of skipped) console.log(`skipped: ${suite}: ${test} (${reason})`)
+}
+
+console.log(`\n${outcomeTable(outcomes)}`)
+const skipped = outcomes.flatMap(({ suite, skipped: tests }) => tests.map(test => ({ suite, ...test })))
+if (skipped.length > 0) console.log('\nskipped:')
+for (const { suite, test, reason } of skipped) console.log(`  ${suite}: ${test}: ${reason}`)
+console.log(`\n${summaryLine(outcomes)}`)
+process.exitCode = outcomes.every(({ failed }) => failed === 0) ? 0 : 1
