@@ -1,1 +1,6 @@
+export { hostOver } from './host-over.ts'
 export type { Host, HostJob, JobEnd, RunningJob, RunOptions, RunResult } from './host.ts'
+export type { HostPorts } from './jobs.ts'
+export { localHost, type LocalPorts } from './local.ts'
+export { quote } from './shell.ts'
+export type { Pace, Transport, TransportResult } from './transport.ts'
