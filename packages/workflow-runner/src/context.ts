@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import type { Contexts, Plain } from './expressions.ts'
+import { textOf } from './expressions.ts'
 import type { Masks } from './masks.ts'
 import type { WorkflowOptions } from './types.ts'
 import type { Workflow } from './workflow.ts'
@@ -86,7 +87,7 @@ export async function makePlace(run: Run, jobId: string): Promise<Place> {
     'jobs',
     `${run.nextNumber()}-${jobId.replaceAll(/[^\w.-]+/g, '_')}`,
   )
-  const name = String(run.github['repository']).split('/')[1] ?? 'repository'
+  const name = textOf(run.github['repository'] ?? null).split('/')[1] ?? 'repository'
   const temp = path.join(folder, 'temp')
   const place: Place = {
     workspace: path.join(folder, 'work', name, name),
@@ -131,9 +132,9 @@ export function runnerEnvironment(place: Place, job: string, github: Contexts): 
   const pairs = [
     ...Object.entries(github)
       .filter(([name]) => !notInEnvironment.has(name))
-      .map(([name, value]) => [`GITHUB_${name.toUpperCase()}`, String(value)] as const),
+      .map(([name, value]) => [`GITHUB_${name.toUpperCase()}`, textOf(value)] as const),
     ...Object.entries(runnerContext(place)).map(
-      ([name, value]) => [`RUNNER_${name.toUpperCase()}`, String(value)] as const,
+      ([name, value]) => [`RUNNER_${name.toUpperCase()}`, textOf(value)] as const,
     ),
   ]
   return {

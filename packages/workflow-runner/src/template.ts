@@ -1,9 +1,7 @@
 import { registerHooks } from 'node:module'
-import type * as workflowParser from '@actions/workflow-parser'
-import type * as actionParser from '@actions/workflow-parser/actions/index'
-import type * as ifCondition from '@actions/workflow-parser/model/converter/if-condition'
 import type { TemplateContext } from '@actions/workflow-parser/templates/template-context'
 import type { TemplateToken } from '@actions/workflow-parser/templates/tokens/template-token'
+import type * as parserModules from './parser-modules.ts'
 import type { Place } from './faults.ts'
 import { unsupported, WorkflowFault } from './faults.ts'
 
@@ -22,11 +20,7 @@ export interface Entry {
   readonly place: Place
 }
 
-interface Parser {
-  readonly workflow: typeof workflowParser
-  readonly action: typeof actionParser
-  readonly condition: typeof ifCondition
-}
+type Parser = typeof parserModules
 
 let parser: Promise<Parser> | undefined
 
@@ -42,10 +36,7 @@ async function importParser(): Promise<Parser> {
         : nextLoad(url, context),
   })
   try {
-    const workflow = await import('@actions/workflow-parser')
-    const action = await import('@actions/workflow-parser/actions/index')
-    const condition = await import('@actions/workflow-parser/model/converter/if-condition')
-    return { workflow, action, condition }
+    return await import('./parser-modules.ts')
   } finally {
     hooks.deregister()
   }
@@ -57,7 +48,7 @@ const lineOf = (file: string, token: TemplateToken): Place => ({ file, line: tok
 
 function toTemplate(file: string, token: TemplateToken, context: TemplateContext, loaded: Parser): Template {
   const place = lineOf(file, token)
-  const { isMapping, isSequence, isBasicExpression, isString, isNumber, isBoolean } = loaded.workflow
+  const { isMapping, isSequence, isBasicExpression, isString, isNumber, isBoolean } = loaded
   if (isBasicExpression(token)) return { kind: 'expression', expression: token.expression, place }
   if (isString(token) || isNumber(token) || isBoolean(token)) return { kind: 'scalar', value: token.value, place }
   if (isSequence(token)) {
@@ -67,7 +58,7 @@ function toTemplate(file: string, token: TemplateToken, context: TemplateContext
   const entries = Array.from(token, ({ key, value }) => {
     if (!isString(key)) throw new WorkflowFault([unsupported(lineOf(file, key), 'an expression as a key')])
     const condition =
-      key.value === 'if' && takesStatusFunctions(value) ? loaded.condition.convertToIfCondition(context, value) : value
+      key.value === 'if' && takesStatusFunctions(value) ? loaded.convertToIfCondition(context, value) : value
     return { key: key.value, value: toTemplate(file, condition ?? value, context, loaded), place: lineOf(file, key) }
   })
   return { kind: 'map', entries, place }
@@ -82,15 +73,40 @@ function throwFaults(file: string, context: TemplateContext): void {
   if (faults.length > 0) throw new WorkflowFault(faults)
 }
 
+/**
+ * Reads the tokens of a file. GitHub's editor library hands a block scalar that holds an expression over as it stands in
+ * the file, with its indentation; the runner's parser does not, so the source is taken off such tokens first.
+ */
+function readTokens(loaded: Parser, kind: 'workflow' | 'action', file: string, content: string) {
+  const schema = kind === 'workflow' ? loaded.getWorkflowSchema() : loaded.getActionSchema()
+  const root = kind === 'workflow' ? loaded.WORKFLOW_ROOT : loaded.ACTION_ROOT
+  const context = new loaded.TemplateContext(
+    new loaded.TemplateValidationErrors(),
+    schema,
+    new loaded.NoOperationTraceWriter(),
+  )
+  const fileId = context.getFileId(file)
+  const reader = new loaded.YamlObjectReader(fileId, content)
+  for (const error of reader.errors) context.error(fileId, error.message, error.range)
+  throwFaults(file, context)
+  const readLiteral = reader.allowLiteral.bind(reader)
+  reader.allowLiteral = () => {
+    const token = readLiteral()
+    if (token === undefined || !loaded.isString(token)) return token
+    return new loaded.StringToken(token.file, token.range, token.value, token.definitionInfo)
+  }
+  const value = loaded.readTemplate(context, root, reader, fileId)
+  throwFaults(file, context)
+  if (value === undefined) throw new WorkflowFault([`${file}: the file is empty`])
+  return { context, value }
+}
+
 /** Parses a workflow with GitHub's parser and schema; throws WorkflowFault with line and column of every fault. */
 export async function parseWorkflow(file: string, content: string): Promise<Template> {
   const loaded = await loadParser()
-  const { parseWorkflow: parse, convertWorkflowTemplate, NoOperationTraceWriter } = loaded.workflow
-  const { context, value } = parse({ name: file, content }, new NoOperationTraceWriter())
-  throwFaults(file, context)
-  if (value === undefined) throw new WorkflowFault([`${file}: the file is empty`])
+  const { context, value } = readTokens(loaded, 'workflow', file, content)
   // The conversion is run for its checks alone: cycles in needs, duplicate ids, missing jobs.
-  await convertWorkflowTemplate(context, value)
+  await loaded.convertWorkflowTemplate(context, value)
   throwFaults(file, context)
   const template = toTemplate(file, value, context, loaded)
   throwFaults(file, context)
@@ -100,11 +116,6 @@ export async function parseWorkflow(file: string, content: string): Promise<Temp
 /** Parses an action.yml with GitHub's parser and schema; throws WorkflowFault with line and column of every fault. */
 export async function parseAction(file: string, content: string): Promise<Template> {
   const loaded = await loadParser()
-  const { context, value } = loaded.action.parseAction(
-    { name: file, content },
-    new loaded.workflow.NoOperationTraceWriter(),
-  )
-  throwFaults(file, context)
-  if (value === undefined) throw new WorkflowFault([`${file}: the file is empty`])
+  const { context, value } = readTokens(loaded, 'action', file, content)
   return toTemplate(file, value, context, loaded)
 }

@@ -1,0 +1,66 @@
+import { readFile } from 'node:fs/promises'
+import { parse } from 'yaml'
+
+/** What of the offline cloud's state this package reads; the whole is in packages/offline-cloud. */
+export interface CloudView {
+  readonly living: { readonly instances: number; readonly volumes: number; readonly interfaces: number }
+  readonly artifacts: readonly { readonly name: string; readonly size: number; readonly finalized: boolean }[]
+  readonly calls: Readonly<Record<string, number>>
+}
+
+/** A cloud that a workflow runs against, whoever started it. */
+export interface Cloud {
+  readonly url: string
+  /** What the runner gives to steps. No AWS keys: a workflow gets its own through OIDC, as it would on GitHub. */
+  readonly env: Readonly<Record<string, string>>
+  readonly stop: () => Promise<void>
+}
+
+const needed = ['AWS_ENDPOINT_URL', 'ACTIONS_RESULTS_URL', 'ACTIONS_RUNTIME_TOKEN'] as const
+const forTokens = ['ACTIONS_ID_TOKEN_REQUEST_URL', 'ACTIONS_ID_TOKEN_REQUEST_TOKEN'] as const
+
+const isLocal = (url: string) => ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(url).hostname)
+
+/** The variables of a cloud that reach a step; the SDK may look for credentials nowhere else. */
+export function stepEnvironment(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const missing = needed.filter(name => !env[name])
+  if (missing.length > 0)
+    throw new Error(`the cloud in AWS_ENDPOINT_URL needs these variables too: ${missing.join(', ')}`)
+  const picked = [...needed, ...forTokens].flatMap(name => (env[name] ? [[name, env[name]] as const] : []))
+  for (const [name, value] of picked) {
+    if (name.endsWith('_URL') && !isLocal(value)) throw new Error(`${name} must point at this machine, not at ${value}`)
+  }
+  return { ...Object.fromEntries(picked), AWS_EC2_METADATA_DISABLED: 'true' }
+}
+
+/** The cloud in AWS_ENDPOINT_URL, else an offline cloud of our own. Nothing beyond this machine can be called. */
+export async function openCloud(scenarioFile?: string): Promise<Cloud> {
+  const url = process.env['AWS_ENDPOINT_URL']
+  if (url !== undefined && url !== '') {
+    if (scenarioFile !== undefined)
+      throw new Error('--scenario is for a cloud started here, but AWS_ENDPOINT_URL is set')
+    return { url, env: stepEnvironment(process.env), stop: async () => {} }
+  }
+  const { startOfflineCloud } = await import('@gpu-actions/offline-cloud')
+  const scenario = scenarioFile === undefined ? undefined : parse(await readFile(scenarioFile, 'utf8'))
+  const cloud = await startOfflineCloud(scenario === undefined ? {} : { scenario })
+  return { url: cloud.url, env: stepEnvironment(cloud.env), stop: () => cloud.stop() }
+}
+
+/** What lives in the cloud, and every call that was counted. */
+export async function viewCloud(url: string): Promise<CloudView> {
+  const reply = await fetch(new URL('/_offline/state', url))
+  if (!reply.ok) throw new Error(`${url} is no offline cloud: ${reply.status}`)
+  return (await reply.json()) as CloudView
+}
+
+export const fetchArtifact = async (url: string, name: string): Promise<Uint8Array> => {
+  const reply = await fetch(new URL(`/_offline/artifacts/${encodeURIComponent(name)}`, url))
+  if (!reply.ok) throw new Error(`the artifact ${name} could not be fetched: ${reply.status}`)
+  return new Uint8Array(await reply.arrayBuffer())
+}
+
+export const isAnythingAlive = ({ living }: CloudView) => living.instances + living.volumes + living.interfaces > 0
+
+export const describeLiving = ({ living }: CloudView) =>
+  `${living.instances} instances, ${living.volumes} volumes, ${living.interfaces} interfaces`
