@@ -53,9 +53,11 @@ def run(asked: arguments.Arguments, device: Any, threads: int) -> None:
         "seed": seed,
     }
 
+    described = {"backend": device.backend, "name": device.name}
+
     def attempt(batch_size: int) -> Dict[str, Any]:
         shape = dict(actual, batch_size=batch_size)
-        emit("plan", asked=asked._asdict(), actual=shape)
+        emit("plan", device=described, asked=asked._asdict(), actual=shape)
         return dict(measure(shape, precision, device, fewest, most), actual=shape)
 
     measured = with_smaller_batches(asked.batch_size, attempt)
@@ -64,7 +66,7 @@ def run(asked: arguments.Arguments, device: Any, threads: int) -> None:
         workload={"name": "resnet50-v1.5", "version": WORKLOAD_VERSION},
         asked=asked._asdict(),
         flags=precisions.flags(),
-        device={"backend": device.backend, "name": device.name},
+        device=described,
         clock="device-events" if device.is_gpu else "monotonic",
         **measured,
     )

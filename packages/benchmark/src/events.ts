@@ -1,0 +1,123 @@
+import * as v from 'valibot'
+import { actualSchema, blockEntries, blockSchema, warmupSchema } from './result.ts'
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0))
+const seconds = v.nullable(v.pipe(v.number(), v.minValue(0)))
+const halving = { from: count, to: count }
+
+/** Longest text taken from a host into a record or a sentence. */
+const longest = 2000
+
+/** Text of a host on one line, without control characters, cut to a sane length: it ends up in logs and records. */
+const words = v.pipe(
+  v.string(),
+  v.transform(text =>
+    text
+      .replace(/\p{Cc}+/gu, ' ')
+      .trim()
+      .slice(0, longest),
+  ),
+)
+
+/** Never a GPU's name on a machine without one. */
+const deviceSchema = v.variant('backend', [
+  v.object({ backend: v.literal('cpu'), name: v.null() }),
+  v.object({ backend: v.picklist(['cuda', 'hip']), name: words }),
+])
+
+const eventSchema = v.variant('event', [
+  v.object({ event: v.literal('start'), program: words, workloadVersion: count }),
+  v.looseObject({ event: v.literal('environment'), importSeconds: seconds, threads: count }),
+  v.object({ event: v.literal('plan'), device: deviceSchema, actual: actualSchema }),
+  v.object({ event: v.literal('batch-halved'), ...halving }),
+  v.object({ event: v.literal('warmup'), step: count, of: count, stepMs: v.number() }),
+  v.object({ event: v.literal('block'), index: count, of: count, ...blockEntries }),
+  v.object({
+    event: v.literal('result'),
+    workload: v.object({ name: words, version: count }),
+    actual: actualSchema,
+    flags: v.record(v.string(), v.boolean()),
+    clock: v.picklist(['device-events', 'monotonic']),
+    warmup: warmupSchema,
+    blocks: v.pipe(v.array(blockSchema), v.minLength(1)),
+    durationSeconds: v.pipe(v.number(), v.minValue(0)),
+    peakMemoryBytes: v.nullable(count),
+  }),
+  v.object({ event: v.literal('error'), kind: words, message: words, faults: v.array(words) }),
+])
+
+/** One event of the host program (packages/benchmark/README.md), its keys in camel case. */
+export type BenchmarkEvent = v.InferOutput<typeof eventSchema>
+export type EventOf<Name extends BenchmarkEvent['event']> = Extract<BenchmarkEvent, { event: Name }>
+
+/** A line that a host printed: an event, or text of whoever else prints there. */
+export type Line =
+  { readonly kind: 'event'; readonly event: BenchmarkEvent } | { readonly kind: 'text'; readonly text: string }
+
+/** Lower-case snake names become camel case, in depth; names of environment variables stay as they are. */
+function camelKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(camelKeys)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [camel(key), camelKeys(inner)]))
+}
+
+const camel = (key: string): string =>
+  /^[a-z][a-z0-9]*(_[a-z0-9]+)+$/.test(key) ? key.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()) : key
+
+/** Reads one line; whatever is not exactly an event is text. */
+export function readLine(line: string): Line {
+  const text: Line = { kind: 'text', text: line }
+  // A library that printed without a newline may stand before the event.
+  const start = line.indexOf('{"event":')
+  if (start < 0) return text
+  const found = v.safeParse(eventSchema, camelKeys(parseJson(line.slice(start))))
+  return found.success ? { kind: 'event', event: found.output } : text
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    return undefined
+  }
+}
+
+/** A line longer than this is handed over in pieces, as text: a host must not fill the runner's memory. */
+const longestLine = 16 * 1024 * 1024
+
+/** Puts a stream that arrives in any pieces back into lines. */
+export interface LineReader {
+  /** @returns the lines that `piece` completes */
+  push(piece: string): readonly Line[]
+  /** @returns the last line where the stream ended without a newline */
+  end(): readonly Line[]
+}
+
+export function lineReader(): LineReader {
+  let rest: string[] = []
+  let length = 0
+  const take = (): string => {
+    const line = rest.join('')
+    rest = []
+    length = 0
+    return line.replace(/\r$/, '')
+  }
+  return {
+    push(piece) {
+      const [head = '', ...lines] = piece.split('\n')
+      const done: Line[] = []
+      const add = (part: string): void => {
+        rest.push(part)
+        length += part.length
+        if (length > longestLine) done.push({ kind: 'text', text: take() })
+      }
+      add(head)
+      for (const line of lines) {
+        done.push(readLine(take()))
+        add(line)
+      }
+      return done
+    },
+    end: () => (length === 0 ? [] : [readLine(take())]),
+  }
+}

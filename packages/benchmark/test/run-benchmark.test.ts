@@ -1,0 +1,206 @@
+import { describe, expect, test } from '@jest/globals'
+import { OutsideFault, UserFault, type Clock, type Log } from '@gpu-actions/action-kit/ports'
+import type { Host, HostJob, JobEnd } from '@gpu-actions/host'
+import { parseResult } from '../src/result.ts'
+import { runBenchmark, type BenchmarkRun } from '../src/run-benchmark.ts'
+import type { BenchmarkWish } from '../src/wish.ts'
+import { block, environment, lines, plan, start, warmup, wholeRun } from './told.ts'
+
+const wish: BenchmarkWish = {
+  mode: 'train',
+  epochs: 1,
+  stepsPerEpoch: 10,
+  batchSize: 8,
+  imageSize: 64,
+  precision: 'auto',
+  memoryFormat: 'channels_last',
+  allowCpu: true,
+  timeoutMs: 60_000,
+}
+
+const ready = 'FOLDER /tmp/gpu-actions-benchmark.abc\nTRIED /opt/pytorch/bin/python: is not there\nPYTHON python3\n'
+
+interface Scene {
+  readonly prepared?: string
+  readonly output?: string
+  readonly end?: JobEnd
+  /** Runs in place of following the job. */
+  readonly follow?: (cancel: AbortController) => Promise<JobEnd>
+  readonly wish?: Partial<BenchmarkWish>
+  readonly appendLog?: () => Promise<void>
+}
+
+/** A host that answers as told, and what was done with it. */
+async function play(scene: Scene) {
+  const cancel = new AbortController()
+  const seen = { scripts: [] as string[], uploads: [] as string[], jobs: [] as HostJob[], cancelled: 0 }
+  const said = { info: [] as string[], warnings: [] as string[], untrusted: [] as string[] }
+  let log = ''
+  const running = {
+    id: 'job-1',
+    follow: async (onOutput: (text: string) => void) => {
+      onOutput(scene.output ?? lines(wholeRun))
+      if (scene.follow !== undefined) return scene.follow(cancel)
+      return scene.end ?? ({ how: 'exited', exitCode: 0 } as const)
+    },
+    cancel: async () => void (seen.cancelled += 1),
+  }
+  const host: Host = {
+    name: 'the test machine',
+    run: async script => {
+      seen.scripts.push(script)
+      return { exitCode: 0, output: script.startsWith('rm ') ? '' : (scene.prepared ?? ready) }
+    },
+    start: async job => {
+      seen.jobs.push(job)
+      return running
+    },
+    job: () => running,
+    upload: async path => void seen.uploads.push(path),
+    download: async () => new Uint8Array(),
+  }
+  let now = Date.UTC(2026, 10, 3)
+  const clock: Clock = { now: () => (now += 1000), random: () => 0.5, sleep: async () => undefined }
+  const ignore = (): void => undefined
+  const logPort: Log = {
+    debug: ignore,
+    notice: ignore,
+    error: ignore,
+    info: message => void said.info.push(message),
+    warning: message => void said.warnings.push(message),
+    group: (_, work) => work(),
+    untrusted: text => void said.untrusted.push(text),
+  }
+  const appendLog = scene.appendLog ?? (async (_: string, text: string) => void (log += text))
+  const run: BenchmarkRun = await runBenchmark(
+    host,
+    new Uint8Array([1]),
+    { ...wish, ...scene.wish },
+    { clock, log: logPort, records: { appendLog }, signal: cancel.signal },
+    { leaseId: '1-1-abcdefgh' },
+  )
+  return { ...run, seen, said, log }
+}
+
+const partial = lines([start, environment, plan, warmup, block(1), block(2)])
+
+describe('a run that completes', () => {
+  test('gives a result with raw steps, metrics and the place it came from', async () => {
+    const { result, fault } = await play({})
+    expect(fault).toBeNull()
+    expect(parseResult(JSON.parse(JSON.stringify(result)))).toEqual(result)
+    expect(result).toMatchObject({
+      status: 'completed',
+      leaseId: '1-1-abcdefgh',
+      device: 'cpu',
+      backend: 'cpu',
+      clock: 'monotonic',
+      workload: { name: 'resnet50-v1.5', version: 1, asked: { precision: 'auto' }, actual: { precision: 'fp32' } },
+      environment: { torch: { version: '2.15.0' }, gpu: null },
+      metrics: { latencyMs: 105, images: 80, peakMemoryBytes: null },
+      validity: { valid: true, reasons: [] },
+      error: null,
+    })
+    expect(result.blocks.map(({ stepMs }) => stepMs)).toEqual(Array.from({ length: 5 }, () => [100, 110]))
+    expect(result.metrics.throughput).toBeCloseTo(8000 / 105, 6)
+  })
+
+  test('starts the uploaded program with the arguments asked for, and tidies up', async () => {
+    const { seen } = await play({})
+    expect(seen.uploads).toEqual(['/tmp/gpu-actions-benchmark.abc/programs.pyz'])
+    expect(seen.jobs[0]?.command.slice(0, 3)).toEqual([
+      'python3',
+      '/tmp/gpu-actions-benchmark.abc/programs.pyz',
+      'resnet50',
+    ])
+    expect(seen.jobs[0]?.command).toContain('--allow-cpu')
+    expect(seen.jobs[0]?.timeoutMs).toBe(60_000)
+    expect(seen.scripts.at(-1)).toBe('rm -rf /tmp/gpu-actions-benchmark.abc')
+  })
+
+  test('keeps the raw output, and shows foreign lines as untrusted text only', async () => {
+    const output = `::set-output name=a::b\n${lines(wholeRun)}`
+    const { log, said } = await play({ output })
+    expect(log).toBe(output)
+    expect(said.untrusted).toEqual(['::set-output name=a::b'])
+    expect(said.info.join('\n')).not.toContain('::set-output')
+    expect(said.info.filter(line => line.startsWith('Block '))).toHaveLength(5)
+  })
+
+  test('is a result even when its log cannot be written', async () => {
+    const { result, said } = await play({ appendLog: () => Promise.reject(new Error('no space left')) })
+    expect(result.status).toBe('completed')
+    expect(said.warnings[0]).toContain('no space left')
+  })
+})
+
+describe('a run that fails', () => {
+  test('for want of a GPU is the fault of the workflow, with words of its own', async () => {
+    const error = { event: 'error', kind: 'no-gpu', message: 'PyTorch sees no GPU', faults: [] }
+    const { result, fault } = await play({ output: lines([start, error]), end: { how: 'exited', exitCode: 3 } })
+    expect(fault).toBeInstanceOf(UserFault)
+    expect(result.status).toBe('failed')
+    expect(result.error).toContain('allow-cpu: true')
+    expect(result.device).toBeNull()
+    expect(new Set(Object.values(result.metrics))).toEqual(new Set([null]))
+  })
+
+  test('for want of PyTorch lists what was tried', async () => {
+    const prepared =
+      'FOLDER /tmp/f\nTRIED /opt/pytorch/bin/python: is not there\nTRIED python3: No module named torch\n'
+    const { fault, seen } = await play({ prepared })
+    expect(fault).toBeInstanceOf(OutsideFault)
+    expect(String(fault)).toContain('- /opt/pytorch/bin/python: is not there\n- python3: No module named torch')
+    expect(seen.jobs).toHaveLength(0)
+  })
+
+  test('when it runs out of time keeps the blocks it had measured', async () => {
+    const { result, fault } = await play({ output: partial, end: { how: 'timed-out' } })
+    expect(result).toMatchObject({ status: 'timed-out', device: 'cpu', validity: { valid: false } })
+    expect(result.blocks).toHaveLength(2)
+    expect(result.metrics).toMatchObject({ throughputLow: null, durationSeconds: null })
+    expect(String(fault)).toContain('within 1m and was killed, after 2 of 5 blocks')
+  })
+
+  test('with a crash repeats the last words of the program', async () => {
+    const output = `${partial}Segmentation fault\n`
+    const { fault } = await play({ output, end: { how: 'exited', exitCode: 139 } })
+    expect(String(fault)).toContain('exit code 139, without a result\n  | Segmentation fault')
+  })
+
+  test('with exit code 0 and no result is not completed', async () => {
+    expect((await play({ output: partial })).result.status).toBe('failed')
+  })
+
+  test('after its result is not completed either', async () => {
+    expect((await play({ end: { how: 'exited', exitCode: 134 } })).result.status).toBe('failed')
+  })
+
+  test('when its machine vanishes says so', async () => {
+    const { fault, result } = await play({ output: partial, end: { how: 'lost', reason: 'the machine was rebooted' } })
+    expect(String(fault)).toContain('the machine was rebooted')
+    expect(result.blocks).toHaveLength(2)
+  })
+
+  test('when it is out of sight is ended', async () => {
+    const { fault, seen, result } = await play({ follow: () => Promise.reject(new Error('connection reset')) })
+    expect(String(fault)).toContain('connection reset')
+    expect(seen.cancelled).toBe(1)
+    expect(result.status).toBe('failed')
+  })
+})
+
+test('a cancelled run ends its job and is still a result', async () => {
+  const { result, fault, seen } = await play({
+    output: partial,
+    follow: async cancel => {
+      cancel.abort(new Error('the runner sent SIGINT'))
+      throw cancel.signal.reason
+    },
+  })
+  expect(seen.cancelled).toBe(1)
+  expect(result.status).toBe('cancelled')
+  expect(result.blocks).toHaveLength(2)
+  expect(String(fault)).toContain('the runner sent SIGINT')
+  expect(seen.scripts).toHaveLength(1)
+})
