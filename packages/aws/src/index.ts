@@ -13,3 +13,10 @@ export {
   type Call,
 } from './errors.ts'
 export { serviceClock, type ServiceClock } from './service-clock.ts'
+export { accountOf, checkAccount } from './account.ts'
+export type { ImageChoice, ImageFacts } from './ec2/image.ts'
+export { dryRun, imageFor, launchParameters, type LaunchSpec } from './ec2/launch.ts'
+export { describeMachines } from './ec2/machines.ts'
+export type { GpuNeeds } from './ec2/plan.ts'
+export { prepareLaunch, type Ec2Wish, type Prepared } from './ec2/prepare.ts'
+export { ec2Access, ec2Ending, ec2Provider, isFinal, type Ec2Access } from './ec2/provider.ts'

@@ -1,3 +1,5 @@
+export { receiptMarkdown, receiptSentences } from './describe-receipt.ts'
+export { endLease, provenEnd, type EndLease } from './end-lease.ts'
 export { clientToken, newLeaseId, offerKey } from './identity.ts'
 export { launchFaults, type LaunchFault } from './launch-fault.ts'
 export {

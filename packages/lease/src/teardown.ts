@@ -160,6 +160,8 @@ async function round(setting: Teardown, progress: Progress): Promise<unknown> {
   const { provider, clock } = setting
   const steps: (() => Promise<void>)[] = [
     async () => {
+      // Once everything that was launched has been found, only its end is looked at.
+      if (progress.searched && openLaunches(setting, progress).length === 0) return
       const found = await provider.find(setting.search, setting.places)
       progress.searched = true
       for (const machine of found) see(setting, progress, machine)

@@ -1,0 +1,47 @@
+import type { EC2Client, Filter } from '@aws-sdk/client-ec2'
+import { UserFault } from '@gpu-actions/action-kit/ports'
+import type { Machine, Place, Search } from '@gpu-actions/lease'
+import { describeMachines } from './machines.ts'
+import { tagNames } from './tags.ts'
+
+/** Values of one filter that EC2 takes in a call. */
+const perCall = 200
+
+export const filter = (name: string, ...values: string[]): Filter => ({ Name: name, Values: values })
+
+function queries(search: Search): readonly (readonly Filter[])[] {
+  if (search.by === 'run') {
+    return [[filter(`tag:${tagNames.repository}`, search.repository), filter(`tag:${tagNames.run}`, search.runId)]]
+  }
+  if (search.by === 'id') return [[filter('instance-id', ...search.ids)]]
+  const chunks = Array.from({ length: Math.ceil(search.tokens.length / perCall) }, (_, index) =>
+    search.tokens.slice(index * perCall, (index + 1) * perCall),
+  )
+  return [
+    [filter(`tag:${tagNames.lease}`, search.leaseId)],
+    ...chunks.map(tokens => [filter('client-token', ...tokens)]),
+  ]
+}
+
+/** Exact marks of the lease and of the repository; a loose match never makes a machine ours. */
+function isOurs(machine: Machine, search: Search): boolean {
+  if (machine.repository !== search.repository || machine.leaseId === null) return false
+  return search.by !== 'lease' || machine.leaseId === search.leaseId
+}
+
+/**
+ * The machines of a search in one place, each once.
+ * @throws UserFault for an id that is there and is not ours, OutsideFault
+ */
+export async function findMachines(ec2: EC2Client, search: Search, place: Place): Promise<readonly Machine[]> {
+  const pages = await Promise.all(queries(search).map(filters => describeMachines(ec2, place, [...filters])))
+  const machines = new Map(pages.flat().map(machine => [machine.id, machine]))
+  const foreign = [...machines.values()].filter(machine => !isOurs(machine, search))
+  if (search.by === 'id' && foreign.length > 0) {
+    throw new UserFault(
+      `Nothing was ended: gpu-actions did not launch ${foreign.map(machine => machine.id).join(', ')} for ${search.repository}`,
+      [`its tags ${tagNames.lease} and ${tagNames.repository} would say so`],
+    )
+  }
+  return [...machines.values()].filter(machine => isOurs(machine, search))
+}

@@ -1,0 +1,83 @@
+import { paginateDescribeInstances, type EC2Client, type Filter, type Instance } from '@aws-sdk/client-ec2'
+import type { Machine, MachineState, Place, Price } from '@gpu-actions/lease'
+import { calling, codeOf } from '../errors.ts'
+import { tablePrice } from './prices.ts'
+import { tagNames } from './tags.ts'
+
+const states: Readonly<Record<string, MachineState>> = {
+  pending: 'starting',
+  running: 'running',
+  stopping: 'stopping',
+  stopped: 'stopped',
+  'shutting-down': 'ending',
+  terminated: 'gone',
+}
+
+/** `User initiated (2026-11-22 18:45:00 GMT)` → when it began to end */
+function transitionTime(reason: string | undefined): string | null {
+  const [, day, time] = /\((\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) GMT\)/.exec(reason ?? '') ?? []
+  return day === undefined || time === undefined ? null : `${day}T${time}.000Z`
+}
+
+/** The price that was written on the machine when it was launched. */
+function priceOf(tag: string | undefined, instanceType: string, region: string): Price | null {
+  const usd = Number(tag)
+  if (tag === undefined || !Number.isFinite(usd) || usd <= 0) return null
+  const table = tablePrice(instanceType, region)
+  return table?.usdPerHour === usd
+    ? table
+    : { usdPerHour: usd, source: `tag ${tagNames.price} of the machine`, date: new Date(0).toISOString().slice(0, 10) }
+}
+
+/** An EC2 instance in the words of a lease. */
+export function toMachine(instance: Instance, place: Place): Machine {
+  const tags = new Map((instance.Tags ?? []).map(tag => [tag.Key, tag.Value]))
+  const state = states[instance.State?.Name ?? ''] ?? 'starting'
+  const ended = state === 'ending' || state === 'gone'
+  const launchedAt = instance.LaunchTime?.toISOString() ?? null
+  const price = priceOf(tags.get(tagNames.price), instance.InstanceType ?? '', place.region)
+  return {
+    id: instance.InstanceId ?? '',
+    place,
+    instanceType: instance.InstanceType ?? '',
+    zone: instance.Placement?.AvailabilityZone ?? null,
+    state,
+    stateReason:
+      instance.StateReason?.Code === undefined
+        ? null
+        : { code: instance.StateReason.Code, message: instance.StateReason.Message ?? '' },
+    launchedAt,
+    endedAt: ended ? transitionTime(instance.StateTransitionReason) : null,
+    token: instance.ClientToken ?? null,
+    leaseId: tags.get(tagNames.lease) ?? null,
+    repository: tags.get(tagNames.repository) ?? null,
+    privateIp: instance.PrivateIpAddress ?? null,
+    publicIp: instance.PublicIpAddress ?? null,
+    volumes: (instance.BlockDeviceMappings ?? []).flatMap(({ Ebs }) =>
+      Ebs?.VolumeId === undefined ? [] : [Ebs.VolumeId],
+    ),
+    interfaces: (instance.NetworkInterfaces ?? []).flatMap(({ NetworkInterfaceId: id }) =>
+      id === undefined ? [] : [id],
+    ),
+    price: price === null || price.date > '1970' ? price : { ...price, date: (launchedAt ?? '').slice(0, 10) },
+  }
+}
+
+/** All machines that the filters show, on all pages. @throws OutsideFault */
+export async function describeMachines(ec2: EC2Client, place: Place, filters: Filter[]): Promise<readonly Machine[]> {
+  const call = { doing: 'Looking at the machines', permission: 'ec2:DescribeInstances', region: place.region }
+  return calling(call, async () => {
+    const machines: Machine[] = []
+    try {
+      for await (const page of paginateDescribeInstances({ client: ec2, pageSize: 1000 }, { Filters: filters })) {
+        for (const reservation of page.Reservations ?? []) {
+          machines.push(...(reservation.Instances ?? []).map(instance => toMachine(instance, place)))
+        }
+      }
+    } catch (error) {
+      // By id, a machine that is not shown (yet, or any more) is an error; for us it is simply absent.
+      if (codeOf(error) !== 'InvalidInstanceID.NotFound') throw error
+    }
+    return machines
+  })
+}

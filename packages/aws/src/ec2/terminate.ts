@@ -1,0 +1,52 @@
+import { TerminateInstancesCommand, type EC2Client } from '@aws-sdk/client-ec2'
+import { messageOf } from '@gpu-actions/action-kit/ports'
+import type { TerminateRefusal } from '@gpu-actions/lease'
+import { calling, codeOf } from '../errors.ts'
+
+/** EC2 takes 1000 and advises fewer. */
+const batchSize = 100
+
+/** Faults of one id that fail its whole batch. */
+const ofOneId = (code: string): boolean => code.startsWith('InvalidInstanceID') || code === 'OperationNotPermitted'
+
+async function batch(ec2: EC2Client, region: string, ids: readonly string[]): Promise<readonly TerminateRefusal[]> {
+  const call = { doing: `Ending ${ids.join(', ')}`, permission: 'ec2:TerminateInstances', region }
+  const failed = await calling(call, async () => {
+    try {
+      await ec2.send(new TerminateInstancesCommand({ InstanceIds: [...ids], SkipOsShutdown: true }))
+      return undefined
+    } catch (error) {
+      if (!ofOneId(codeOf(error))) throw error
+      return error
+    }
+  })
+  if (failed === undefined) return []
+  const [id] = ids
+  if (ids.length === 1 && id !== undefined) {
+    const missing = codeOf(failed).startsWith('InvalidInstanceID')
+    const message = missing
+      ? `${id} is not known in ${region}`
+      : `${id} in ${region} is protected against termination: ${messageOf(failed)}`
+    return [{ id, fault: missing ? 'not-found' : 'protected', message }]
+  }
+  const middle = Math.ceil(ids.length / 2)
+  // Half by half: one bad id must not keep the others alive.
+  return [...(await batch(ec2, region, ids.slice(0, middle))), ...(await batch(ec2, region, ids.slice(middle)))]
+}
+
+/**
+ * Orders instances of one region to end, without waiting for their operating systems.
+ * @returns those that would not
+ * @throws OutsideFault when the call itself failed
+ */
+export async function terminate(
+  ec2: EC2Client,
+  region: string,
+  ids: readonly string[],
+): Promise<readonly TerminateRefusal[]> {
+  const refusals: TerminateRefusal[] = []
+  for (let start = 0; start < ids.length; start += batchSize) {
+    refusals.push(...(await batch(ec2, region, ids.slice(start, start + batchSize))))
+  }
+  return refusals
+}
