@@ -1,0 +1,76 @@
+import { blockThroughput, type Result } from '@gpu-actions/benchmark'
+import { formatUsd, type Lease, type Price, type Receipt } from '@gpu-actions/lease'
+import { cell, dash, figure, plain } from './markdown.ts'
+import type { Evidence } from './schema.ts'
+
+/** Every phrase here is Markdown; what came from a record is escaped. */
+
+/** The type that was rented, or that a launch was tried for last; null for a host that was not rented. */
+export function instanceType({ lease, attempts }: Pick<Evidence, 'lease' | 'attempts'>): string | null {
+  return (
+    lease?.machines.at(-1)?.instanceType ??
+    lease?.offer?.instanceType ??
+    attempts?.attempts.at(-1)?.offer.instanceType ??
+    null
+  )
+}
+
+/** `412.3 images/s`, or a dash. */
+export const throughputWords = (result: Result | null): string =>
+  result?.metrics.throughput == null ? dash : `${figure(result.metrics.throughput)} images/s`
+
+/** `95 % interval 410.1 to 414.9`, or that there is none. */
+export function intervalWords({ metrics }: Result): string {
+  if (metrics.throughputLow === null || metrics.throughputHigh === null) return 'without an interval'
+  return `95 % interval ${figure(metrics.throughputLow)} to ${figure(metrics.throughputHigh)} within this run`
+}
+
+/** The GPU's own name, or `cpu`. */
+export const deviceWords = (result: Result | null): string => cell(result?.device)
+
+/** Seconds with a unit: `84.2 s`. */
+export const secondsWords = (seconds: number | null | undefined): string =>
+  seconds === null || seconds === undefined ? dash : `${figure(seconds, 3)} s`
+
+/** `128`, or `64 (asked for 128)` when the memory did not suffice. */
+export function batchWords(result: Result | null): string {
+  if (result === null) return dash
+  const { asked, actual } = result.workload
+  if (actual === null) return `${dash} (asked for ${asked.batchSize})`
+  return actual.batchSize === asked.batchSize ? `${asked.batchSize}` : `${actual.batchSize} (asked for ${asked.batchSize})`
+}
+
+/** Images per second of each finished block. */
+export function blockFigures(result: Result): readonly number[] {
+  const batchSize = result.workload.actual?.batchSize
+  return batchSize === undefined ? [] : result.blocks.map(block => blockThroughput(block.stepMs, batchSize))
+}
+
+export const usdWords = (usd: number | null | undefined): string =>
+  usd === null || usd === undefined ? dash : plain(formatUsd(usd))
+
+export const priceWords = (price: Price | null | undefined): string =>
+  price === null || price === undefined
+    ? dash
+    : `${usdWords(price.usdPerHour)} an hour (${plain(price.source)}, ${plain(price.date)})`
+
+/** The price of the lease, as it was at launch. */
+export const priceOf = (lease: Lease | null, receipt: Receipt | null): Price | null =>
+  receipt?.machines.at(-1)?.price ?? lease?.machines.at(-1)?.price ?? lease?.offer?.price ?? null
+
+const machines = (count: number): string => (count === 1 ? '1 machine' : `${count} machines`)
+
+/** What the receipt proves, in a line. */
+export function teardownWords(receipt: Receipt | null): string {
+  if (receipt === null) return '**not proved**: there is no receipt'
+  if (receipt.remaining > 0) return `**${receipt.remaining} remaining**: see the receipt for how to end it by hand`
+  const gone = receipt.machines.filter(machine => machine.goneAt !== null).length
+  const ending = receipt.ending.length > 0 ? `, ${machines(receipt.ending.length)} still shutting down (not billed)` : ''
+  return `0 remaining, ${machines(gone)} seen gone${ending}`
+}
+
+/** Why there is no figure, or why it should not be used; empty when it is good. */
+export function doubts(result: Result | null): readonly string[] {
+  if (result === null) return []
+  return [...(result.error === null ? [] : [result.error]), ...result.validity.reasons]
+}
