@@ -120,7 +120,8 @@ function leaves(value: unknown, path: string): string[][] {
   if (typeof value === 'object' && value !== null) {
     return Object.entries(value).flatMap(([key, inner]) => leaves(inner, path === '' ? key : `${path}.${key}`))
   }
-  return [[plain(path), typeof value === 'string' || typeof value === 'number' ? cell(value) : plain(JSON.stringify(value) ?? '')]]
+  const known = value === null || typeof value === 'string' || typeof value === 'number'
+  return [[plain(path), known ? cell(value) : plain(JSON.stringify(value) ?? '')]]
 }
 
 function environment(record: Evidence['environment']): string {
