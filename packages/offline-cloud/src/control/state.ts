@@ -1,0 +1,115 @@
+import type { Call } from '../calls.ts'
+import type { Cloud } from '../cloud.ts'
+
+/** What the state endpoint shows. Times are UTC ISO on the cloud's clock. */
+export interface CloudState {
+  readonly now: string
+  /** Everything that can still cost: instances that are not terminated, volumes and interfaces that exist. */
+  readonly living: { readonly instances: number; readonly volumes: number; readonly interfaces: number }
+  readonly instances: readonly InstanceState[]
+  readonly volumes: readonly AttachableState[]
+  readonly interfaces: readonly AttachableState[]
+  readonly parameters: readonly { readonly name: string; readonly type: string }[]
+  readonly commands: readonly CommandState[]
+  readonly artifacts: readonly ArtifactState[]
+  /** Calls by `service:operation`. */
+  readonly calls: Readonly<Record<string, number>>
+  readonly callLog: readonly Call[]
+}
+
+export interface InstanceState {
+  readonly id: string
+  readonly type: string
+  readonly region: string
+  readonly zone: string
+  readonly state: string
+  readonly stateReason: { readonly code: string; readonly message: string } | null
+  readonly imageId: string
+  readonly subnetId: string
+  readonly clientToken: string
+  readonly tags: Readonly<Record<string, string>>
+  readonly launchTime: string
+  readonly terminatedAt: string | null
+  readonly volumes: readonly string[]
+  readonly interfaces: readonly string[]
+  readonly ssm: 'offline' | 'online'
+  /** The user data as text, null for none. */
+  readonly userData: string | null
+}
+
+/** A volume or a network interface. */
+export interface AttachableState {
+  readonly id: string
+  readonly instanceId: string | null
+  readonly state: string
+  readonly tags: Readonly<Record<string, string>>
+}
+
+/** A command on one instance. */
+export interface CommandState {
+  readonly id: string
+  readonly instanceId: string
+  readonly status: string
+  readonly comment: string
+  readonly commands: readonly string[]
+}
+
+export interface ArtifactState {
+  readonly id: number
+  readonly name: string
+  readonly size: number
+  readonly finalized: boolean
+  readonly path: string
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString()
+
+/** The state of the cloud now. */
+export function stateOf(cloud: Cloud): CloudState {
+  const instances = [...cloud.ec2.instances.values()]
+  const volumes = [...cloud.ec2.volumes.values()]
+  const interfaces = [...cloud.ec2.interfaces.values()]
+  const attachable = ({ id, instance, state, tags }: (typeof volumes)[number] | (typeof interfaces)[number]) => ({
+    id,
+    instanceId: instance,
+    state,
+    tags,
+  })
+  return {
+    now: iso(cloud.clock.now()),
+    living: {
+      instances: instances.filter(({ state }) => state !== 'terminated').length,
+      volumes: volumes.length,
+      interfaces: interfaces.length,
+    },
+    instances: instances.map(instance => ({
+      id: instance.id,
+      type: instance.type.name,
+      region: instance.region,
+      zone: instance.zone.name,
+      state: instance.state,
+      stateReason: instance.stateReason,
+      imageId: instance.image.id,
+      subnetId: instance.subnet.id,
+      clientToken: instance.clientToken,
+      tags: instance.tags,
+      launchTime: iso(instance.launchTime),
+      terminatedAt: instance.terminatedAt === null ? null : iso(instance.terminatedAt),
+      volumes: instance.volumes,
+      interfaces: instance.interfaces,
+      ssm: instance.ssm,
+      userData: instance.userData === null ? null : new TextDecoder().decode(instance.userData),
+    })),
+    volumes: volumes.map(attachable),
+    interfaces: interfaces.map(attachable),
+    parameters: [...cloud.ssm.parameters.values()].map(({ name, type }) => ({ name, type })),
+    commands: [...cloud.ssm.commands.values()].flatMap(({ id, comment, commands, invocations }) =>
+      invocations.map(({ instanceId, status }) => ({ id, instanceId, status, comment, commands })),
+    ),
+    artifacts: cloud.artifacts
+      .list()
+      .map(({ id, name, size, isFinalized, path }) => ({ id, name, size, finalized: isFinalized, path })),
+    calls: cloud.calls.counts(),
+    callLog: cloud.calls.list(),
+  }
+}

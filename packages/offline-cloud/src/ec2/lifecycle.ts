@@ -1,0 +1,150 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Cloud } from '../cloud.ts'
+import type { Fault } from '../faults.ts'
+import type { Instance } from './model.ts'
+
+/** What was decided about an instance's boot when it was launched. */
+export interface BootPlan {
+  readonly slowBy: number
+  readonly neverRegisters: boolean
+  readonly terminated: Fault | null
+}
+
+interface Reason {
+  readonly code: string
+  readonly message: string
+  readonly transition: string
+}
+
+const seconds = (count: number): number => count * 1000
+
+const stamp = (ms: number): string => `(${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} GMT)`
+
+const byUser = (now: number): Reason => ({
+  code: 'Client.UserInitiatedShutdown',
+  message: 'Client.UserInitiatedShutdown: User initiated shutdown',
+  transition: `User initiated ${stamp(now)}`,
+})
+
+const byGuest = (now: number): Reason => ({
+  code: 'Client.InstanceInitiatedShutdown',
+  message: 'Client.InstanceInitiatedShutdown: Instance initiated shutdown',
+  transition: `Instance initiated ${stamp(now)}`,
+})
+
+const byService = (code: string): Reason => ({
+  code,
+  message:
+    code === 'Server.InsufficientInstanceCapacity'
+      ? `${code}: Insufficient capacity to satisfy instance request`
+      : `${code}: Internal error on launch`,
+  transition: code,
+})
+
+const explain = (instance: Instance, reason: Reason): void => {
+  instance.stateReason = { code: reason.code, message: reason.message }
+  instance.transition = reason.transition
+}
+
+/** Sends a fresh instance on its way: pending, then running with its machine booted, then known to SSM. */
+export function begin(cloud: Cloud, instance: Instance, plan: BootPlan): void {
+  cloud.clock.after(seconds(cloud.timings.pendingSeconds), () => {
+    if (instance.state !== 'pending') return
+    if (plan.terminated !== null) {
+      explain(instance, byService(plan.terminated.stateReason ?? 'Server.InternalError'))
+      finish(cloud, instance)
+      return
+    }
+    instance.state = 'running'
+    instance.runningAt = cloud.clock.now()
+    cloud.clock.after(seconds(plan.slowBy), () => boot(cloud, instance, plan.neverRegisters))
+  })
+}
+
+function boot(cloud: Cloud, instance: Instance, neverRegisters: boolean): void {
+  if (instance.state !== 'running') return
+  const directory = join(cloud.directory, 'machines', instance.id)
+  mkdirSync(directory, { recursive: true })
+  const machine = cloud.createMachine({
+    instanceId: instance.id,
+    directory,
+    userData: instance.userData,
+    python: cloud.python,
+    env: { AWS_ENDPOINT_URL: cloud.url(), AWS_REGION: instance.region },
+    now: cloud.clock.now,
+  })
+  cloud.machines.set(instance.id, machine)
+  void machine.poweredOff.then(() => poweredOff(cloud, instance))
+  machine.boot().then(
+    () => register(cloud, instance, neverRegisters),
+    (cause: unknown) => {
+      process.stderr.write(`offline cloud: the machine of ${instance.id} did not start: ${String(cause)}\n`)
+      explain(instance, byService('Server.InternalError'))
+      end(cloud, instance)
+    },
+  )
+}
+
+// Without an instance profile or a way to the service's endpoints the agent never gets through.
+function register(cloud: Cloud, instance: Instance, neverRegisters: boolean): void {
+  if (neverRegisters || instance.profile === null || instance.subnet.way === 'none') return
+  cloud.clock.after(seconds(cloud.timings.registrationSeconds), () => {
+    if (instance.state !== 'running') return
+    instance.ssm = 'online'
+    instance.registeredAt = cloud.clock.now()
+  })
+}
+
+function poweredOff(cloud: Cloud, instance: Instance): void {
+  if (instance.state !== 'running') return
+  explain(instance, byGuest(cloud.clock.now()))
+  if (instance.onShutdown === 'terminate') return end(cloud, instance)
+  instance.state = 'stopping'
+  instance.ssm = 'offline'
+  halt(cloud, instance)
+  cloud.clock.after(seconds(cloud.timings.shutdownSeconds), () => {
+    if (instance.state === 'stopping') instance.state = 'stopped'
+  })
+}
+
+/** Ends an instance as the API's caller wishes; an instance that is already ending is left alone. */
+export function terminate(cloud: Cloud, instance: Instance): void {
+  if (instance.state === 'shutting-down' || instance.state === 'terminated') return
+  explain(instance, byUser(cloud.clock.now()))
+  end(cloud, instance)
+}
+
+function end(cloud: Cloud, instance: Instance): void {
+  instance.state = 'shutting-down'
+  instance.ssm = 'offline'
+  halt(cloud, instance)
+  cloud.clock.after(seconds(cloud.timings.shutdownSeconds), () => finish(cloud, instance))
+}
+
+function halt(cloud: Cloud, instance: Instance): void {
+  const machine = cloud.machines.get(instance.id)
+  cloud.machines.delete(instance.id)
+  void machine?.kill()
+}
+
+function finish(cloud: Cloud, instance: Instance): void {
+  instance.state = 'terminated'
+  instance.ssm = 'offline'
+  instance.terminatedAt = cloud.clock.now()
+  cloud.clock.after(seconds(cloud.timings.releaseSeconds), () => release(cloud, instance))
+}
+
+// What was launched with the instance goes a moment after it, unless it was told to stay.
+function release(cloud: Cloud, instance: Instance): void {
+  for (const kind of [cloud.ec2.volumes, cloud.ec2.interfaces] as const) {
+    for (const resource of [...kind.values()]) {
+      if (resource.instance !== instance.id) continue
+      if (resource.deleteOnTermination) kind.delete(resource.id)
+      else {
+        resource.instance = null
+        resource.state = 'available'
+      }
+    }
+  }
+}

@@ -1,0 +1,130 @@
+import type { ImageData } from '../world/images.ts'
+import type { InstanceTypeData } from '../world/instance-types.ts'
+import type { SecurityGroupData, SubnetData, ZoneData } from '../world/network.ts'
+
+/** The states of an instance with the codes that travel beside them. */
+export const stateCodes = {
+  pending: 0,
+  running: 16,
+  'shutting-down': 32,
+  terminated: 48,
+  stopping: 64,
+  stopped: 80,
+} as const
+export type StateName = keyof typeof stateCodes
+
+export type Tags = Readonly<Record<string, string>>
+
+export interface MetadataOptions {
+  readonly httpTokens: 'optional' | 'required'
+  readonly httpEndpoint: 'enabled' | 'disabled'
+  readonly hopLimit: number
+  readonly tags: 'enabled' | 'disabled'
+}
+
+/** A volume that a launch is to make. Sizes in GiB. */
+export interface VolumePlan {
+  readonly device: string
+  readonly sizeGb: number
+  readonly type: string
+  readonly iops: number | undefined
+  readonly throughput: number | undefined
+  readonly encrypted: boolean
+  readonly snapshot: string | undefined
+  readonly deleteOnTermination: boolean
+}
+
+/** All times in ms of the cloud's clock. What has no `readonly` changes during the instance's life. */
+export interface Instance {
+  readonly id: string
+  readonly reservation: string
+  readonly launchIndex: number
+  readonly region: string
+  readonly zone: ZoneData
+  readonly type: InstanceTypeData
+  readonly image: ImageData
+  readonly vpc: string
+  readonly subnet: SubnetData
+  readonly groups: readonly SecurityGroupData[]
+  readonly profile: string | null
+  readonly clientToken: string
+  readonly launchTime: number
+  readonly visibleAt: number
+  readonly onShutdown: 'stop' | 'terminate'
+  readonly isProtected: boolean
+  readonly ebsOptimized: boolean
+  readonly userData: Uint8Array | null
+  readonly metadata: MetadataOptions
+  readonly rootDevice: string
+  readonly privateIp: string
+  readonly publicIp: string | null
+  tags: Tags
+  state: StateName
+  stateReason: { readonly code: string; readonly message: string } | null
+  transition: string
+  runningAt: number | null
+  terminatedAt: number | null
+  ssm: 'offline' | 'online'
+  registeredAt: number | null
+  /** Ids of the volumes and interfaces that it was launched with; they stay listed here when they are gone. */
+  readonly volumes: readonly string[]
+  readonly interfaces: readonly string[]
+}
+
+export interface Volume extends VolumePlan {
+  readonly id: string
+  readonly region: string
+  readonly zone: ZoneData
+  readonly created: number
+  readonly visibleAt: number
+  tags: Tags
+  instance: string | null
+  state: 'in-use' | 'available'
+}
+
+export interface NetworkInterface {
+  readonly id: string
+  readonly region: string
+  readonly zone: ZoneData
+  readonly vpc: string
+  readonly subnet: SubnetData
+  readonly groups: readonly SecurityGroupData[]
+  readonly about: string
+  readonly privateIp: string
+  readonly publicIp: string | null
+  readonly mac: string
+  readonly attachment: string
+  readonly created: number
+  readonly visibleAt: number
+  readonly deleteOnTermination: boolean
+  tags: Tags
+  instance: string | null
+  state: 'in-use' | 'available'
+}
+
+/** What a client token stands for: the request it came with and the machines that it made. */
+export interface TokenUse {
+  readonly request: string
+  readonly instances: readonly string[]
+}
+
+/** Everything EC2 knows. Deleted volumes and interfaces leave their map; instances stay, for the state endpoint. */
+export interface Ec2State {
+  readonly instances: Map<string, Instance>
+  readonly volumes: Map<string, Volume>
+  readonly interfaces: Map<string, NetworkInterface>
+  readonly tokens: Map<string, TokenUse>
+  /** Counts the addresses that were given out. */
+  addresses: number
+}
+
+export const emptyEc2 = (): Ec2State => ({
+  instances: new Map(),
+  volumes: new Map(),
+  interfaces: new Map(),
+  tokens: new Map(),
+  addresses: 0,
+})
+
+/** A terminated instance stays visible for this long, in ms. */
+export const afterlife = 3_600_000

@@ -1,0 +1,128 @@
+import * as v from 'valibot'
+
+/** What can be made to go wrong. */
+export const faultKinds = [
+  'capacity',
+  'denied',
+  'throttled',
+  'server-error',
+  'lost-reply',
+  'slow-boot',
+  'never-registers',
+  'boot-terminated',
+  'expired-credentials',
+  'results-down',
+] as const
+export type FaultKind = (typeof faultKinds)[number]
+
+const faultSchema = v.strictObject({
+  kind: v.picklist(faultKinds),
+  operation: v.exactOptional(v.string()),
+  count: v.exactOptional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1)))),
+  probability: v.exactOptional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
+  seed: v.exactOptional(v.pipe(v.number(), v.integer())),
+  region: v.exactOptional(v.string()),
+  zone: v.exactOptional(v.string()),
+  instanceType: v.exactOptional(v.string()),
+  seconds: v.exactOptional(v.pipe(v.number(), v.minValue(0))),
+  stateReason: v.exactOptional(v.string()),
+})
+
+/**
+ * One fault. `count` is how often it strikes (1 unless given, null = for ever), `probability` how likely it strikes on
+ * a call that fits (from a generator with `seed`, 0 unless given). `operation` is `RunInstances` or
+ * `ec2:RunInstances`; without it every AWS call fits. `seconds` belongs to slow-boot, `stateReason` (a code, such as
+ * `Server.InsufficientInstanceCapacity`) to boot-terminated.
+ */
+export type Fault = v.InferOutput<typeof faultSchema>
+
+export const faultList = v.array(faultSchema)
+
+/** A call, or a launch, that a fault may fit. */
+export interface FaultTarget {
+  readonly service: 'ec2' | 'ssm' | 'sts' | 'github'
+  readonly operation: string
+  readonly region?: string
+  readonly zone?: string
+  readonly instanceType?: string
+}
+
+export interface Faults {
+  add(faults: readonly Fault[]): void
+  clear(): void
+  /** The faults that can still strike. */
+  list(): readonly Fault[]
+  /** The first fault of these kinds that strikes the target; it is used up by one. */
+  take(kinds: readonly FaultKind[], target: FaultTarget, fits?: (fault: Fault) => boolean): Fault | null
+}
+
+interface Active {
+  readonly fault: Fault
+  readonly random: () => number
+  left: number
+}
+
+// mulberry32: small, seedable, good enough to decide whether a fault strikes.
+function seeded(seed: number): () => number {
+  let state = seed | 0
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+const same = (wanted: string | undefined, given: string | undefined): boolean =>
+  wanted === undefined || wanted === given
+
+/** Whether a fault is about this call. Without `operation` it is about any call to AWS, not about GitHub's services. */
+export function fitsTarget(fault: Fault, target: FaultTarget): boolean {
+  const operationFits =
+    fault.operation === undefined
+      ? fault.kind === 'results-down' || target.service !== 'github'
+      : fault.operation === target.operation || fault.operation === `${target.service}:${target.operation}`
+  return (
+    operationFits &&
+    same(fault.region, target.region) &&
+    same(fault.zone, target.zone) &&
+    same(fault.instanceType, target.instanceType)
+  )
+}
+
+export function createFaults(): Faults {
+  let active: Active[] = []
+  return {
+    add(faults) {
+      active.push(
+        ...faults.map(fault => ({
+          fault,
+          random: seeded(fault.seed ?? 0),
+          left: fault.count === null ? Number.POSITIVE_INFINITY : (fault.count ?? 1),
+        })),
+      )
+    },
+    clear() {
+      active = []
+    },
+    list: () => active.map(({ fault }) => fault),
+    take(kinds, target, fits = () => true) {
+      for (const entry of active) {
+        if (!kinds.includes(entry.fault.kind) || !fitsTarget(entry.fault, target) || !fits(entry.fault)) continue
+        if (entry.fault.probability !== undefined && entry.random() >= entry.fault.probability) continue
+        entry.left -= 1
+        active = active.filter(({ left }) => left > 0)
+        return entry.fault
+      }
+      return null
+    },
+  }
+}
+
+/** Checks a list of faults and names what is wrong with it. */
+export function readFaults(value: unknown): readonly Fault[] {
+  const result = v.safeParse(faultList, value)
+  if (result.success) return result.output
+  const wrong = result.issues.map(issue => `${v.getDotPath(issue) ?? 'fault'}: ${issue.message}`)
+  throw new RangeError(`The fault is not valid: ${wrong.join('; ')}`)
+}

@@ -1,0 +1,20 @@
+/** The claims of a token whose request names no others. `sub` follows from repository and ref. */
+export const defaultClaims = {
+  repository: 'org/consumer',
+  repository_owner: 'org',
+  repository_id: '700000001',
+  repository_owner_id: '70000001',
+  repository_visibility: 'private',
+  ref: 'refs/heads/main',
+  ref_type: 'branch',
+  sha: '0000000000000000000000000000000000000000',
+  run_id: '1',
+  run_number: '1',
+  run_attempt: '1',
+  actor: 'octocat',
+  actor_id: '583231',
+  workflow: 'benchmark',
+  event_name: 'workflow_dispatch',
+  job_workflow_ref: 'org/consumer/.github/workflows/benchmark.yml@refs/heads/main',
+  runner_environment: 'github-hosted',
+} as const

@@ -1,0 +1,50 @@
+import * as v from 'valibot'
+import { faultList } from './faults.ts'
+
+const seconds = v.pipe(v.number(), v.minValue(0))
+
+const scenarioSchema = v.strictObject({
+  timings: v.exactOptional(
+    v.strictObject({
+      pendingSeconds: v.exactOptional(seconds),
+      registrationSeconds: v.exactOptional(seconds),
+      shutdownSeconds: v.exactOptional(seconds),
+      consistencySeconds: v.exactOptional(seconds),
+      deliverySeconds: v.exactOptional(seconds),
+      releaseSeconds: v.exactOptional(seconds),
+    }),
+  ),
+  faults: v.exactOptional(faultList),
+  capacity: v.exactOptional(v.record(v.string(), v.record(v.string(), v.pipe(v.number(), v.integer(), v.minValue(0))))),
+})
+
+/**
+ * How a cloud behaves. `timings` are in seconds of the cloud's time: a launch is `pending` for `pendingSeconds`,
+ * registers with SSM `registrationSeconds` after its boot, takes `shutdownSeconds` to end, its volumes and interfaces
+ * another `releaseSeconds`; what is new stays invisible to reads for `consistencySeconds`; a command reaches its
+ * machine after `deliverySeconds`. `capacity` says how many machines may live at once, by zone and type
+ * (`{ 'us-west-2a': { 'g5.2xlarge': 1 } }`); what it does not name has no limit.
+ */
+export type Scenario = v.InferOutput<typeof scenarioSchema>
+
+export type Timings = Required<{ [K in keyof NonNullable<Scenario['timings']>]: number }>
+export type Capacity = NonNullable<Scenario['capacity']>
+
+const defaults: Timings = {
+  pendingSeconds: 1,
+  registrationSeconds: 1,
+  shutdownSeconds: 1,
+  consistencySeconds: 0.3,
+  deliverySeconds: 0.05,
+  releaseSeconds: 0.3,
+}
+
+/** Checks a scenario and names what is wrong with it. */
+export function readScenario(value: unknown): Scenario {
+  const result = v.safeParse(scenarioSchema, value)
+  if (result.success) return result.output
+  const faults = result.issues.map(issue => `${v.getDotPath(issue) ?? 'scenario'}: ${issue.message}`)
+  throw new RangeError(`The scenario is not valid: ${faults.join('; ')}`)
+}
+
+export const timingsOf = (scenario: Scenario): Timings => ({ ...defaults, ...scenario.timings })
