@@ -44,7 +44,7 @@ function probe(): Way {
 /** Found out once, when this module is loaded (some 20 ms). */
 export const way: Way = probe()
 
-/** What this computer allows: with `none` a caller's user data is refused (see README). */
+/** What this computer allows: with `none` only parts with our own mark run (README.md beside this file). */
 export const isolation: 'namespaces' | 'none' = way === 'none' ? 'none' : 'namespaces'
 
 /** The system's Python rather than one of the user's: its folders are the ones machines see anyway. */

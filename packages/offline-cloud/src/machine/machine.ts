@@ -66,6 +66,14 @@ export interface Machine {
 
 const GONE: CommandResult = { exitCode: -1, stdout: '', stderr: '', timedOut: false }
 
+function deferred<T>() {
+  let resolve: (value: T) => void = () => {}
+  const promise = new Promise<T>(settle => {
+    resolve = settle
+  })
+  return { promise, resolve }
+}
+
 /** A machine as this computer allows it; nothing runs before `boot()`. */
 export function createMachine(spec: MachineSpec): Machine {
   return createMachineIn(bestWay, spec)
@@ -74,7 +82,7 @@ export function createMachine(spec: MachineSpec): Machine {
 /** The same with the way of isolation chosen by the caller (tests try all that work here). */
 export function createMachineIn(way: Way, spec: MachineSpec): Machine {
   const pending = new Map<string, (result: CommandResult) => void>()
-  const powered = Promise.withResolvers<'guest'>()
+  const powered = deferred<'guest'>()
   let supervisor: Supervisor | null = null
   let isDead = false
   let text = ''
@@ -109,7 +117,7 @@ export function createMachineIn(way: Way, spec: MachineSpec): Machine {
     if (isDead || supervisor !== null) return
     const directory = join(spec.directory, 'root')
     mkdirSync(directory, { recursive: true })
-    const booted = Promise.withResolvers<'booted'>()
+    const booted = deferred<'booted'>()
     const order = {
       way,
       directory,
@@ -149,7 +157,7 @@ export function createMachineIn(way: Way, spec: MachineSpec): Machine {
     kill,
     execute: (id, script, options) => {
       if (isDead) return Promise.resolve(GONE)
-      const done = Promise.withResolvers<CommandResult>()
+      const done = deferred<CommandResult>()
       pending.set(id, done.resolve)
       supervisor?.send({ do: 'execute', id, script, ...options })
       return done.promise

@@ -1,8 +1,8 @@
 """What the stand-ins for systemctl, systemd-run, shutdown, poweroff, halt and reboot do.
 
-`run(machine, request, reply)` answers a call that shim.py has carried here: `reply(code, out, err)`,
-possibly later (systemctl stop waits for the unit's end). A verb or option that is not known is
-refused by name; nothing is accepted without an effect except what only changes the output's looks.
+`run(machine, request, reply)` answers a call that shim.py has carried here with `reply(code, out,
+err)`, possibly later (systemctl stop waits for the unit's end). A verb or option that is not known
+is refused by name; only what changes the looks of the output is accepted without an effect.
 """
 
 import os

@@ -4,6 +4,7 @@ Every process that the supervisor starts is known by its id; whatever is orphane
 comes to the supervisor, which is process 1 there (or a sub-reaper where there are no namespaces).
 """
 
+import contextlib
 import os
 import selectors
 import signal
@@ -160,10 +161,8 @@ def spawn(command, environment, directory, output, errors):
 
 
 def signal_group(group):
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
 def exit_code(status):
@@ -267,14 +266,12 @@ def descendants(root):
 
 def signal_all(pids, number):
     for pid in pids:
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)
-        except (ProcessLookupError, PermissionError):
-            pass
 
 
 def end_tree(loop, root, grace, is_gone, done):
-    """SIGTERM to all below `root`, SIGKILL after `grace` seconds, until `is_gone()`; then `done()`."""
+    """SIGTERM to all below `root`, after `grace` seconds SIGKILL, until `is_gone()`: `done()`."""
     asked = set()
     killing = time.monotonic() + grace
 

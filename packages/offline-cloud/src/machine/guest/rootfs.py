@@ -1,14 +1,14 @@
 """A machine's own view of the computer: its root, its devices, its identity.
 
 Runs first in the supervisor, as process 1 of the new namespaces, before anything of the guest. The
-root is the machine's directory. The computer's programs and libraries are seen read-only; homes, the
-repository, other machines, host processes and host mounts are not seen at all.
+root is the machine's directory. The computer's programs and libraries are seen read-only; homes,
+the repository, other machines, host processes and host mounts are not seen at all.
 
 Two ways, chosen on the Node side (isolation.ts):
-  mapped  we are root: the mounts are made by real root, then a user namespace is entered whose root
-          is an id without any rights here. The guest does not own its mounts and cannot change them.
-  user    we are not: `unshare --user --map-root-user` came first, so the guest's root is the calling
-          user. The right to change mounts is dropped before the guest starts.
+  mapped  we are root: the mounts are made by real root, then a user namespace is entered whose
+          root is an id without any rights here. The guest does not own its mounts.
+  user    we are not: `unshare --user --map-root-user` came first, so the guest's root is the
+          calling user. The right to change mounts is dropped before the guest starts.
 """
 
 import glob
@@ -40,7 +40,7 @@ OPTIONS = {
 
 
 class Tree:
-    """Makes folders and files below the machine's root, never through a link that a guest has left."""
+    """Makes folders and files below the machine's root, never through a link left by a guest."""
 
     def __init__(self, root, owner):
         self.root, self.owner = root, owner

@@ -1,7 +1,7 @@
 """Stands in for systemctl, systemd-run, shutdown, poweroff, halt and reboot inside a machine.
 
-Called as `python3 shim.py SOCKET NAME ARGUMENTS…`. It only carries the call to the supervisor, which
-plays the part of systemd, and prints what that answers. Runs on Python 3.8, standard library only.
+Called as `python3 shim.py SOCKET NAME ARGUMENTS…`. It only carries the call to the supervisor,
+which plays the part of systemd, and prints what that answers. Python 3.8, standard library only.
 """
 
 import json

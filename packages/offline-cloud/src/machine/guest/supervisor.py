@@ -6,11 +6,11 @@ process. Runs on Python 3.8 or later, standard library only.
 """
 
 import base64
+import contextlib
 import json
 import os
 import shutil
 import socket
-import sys
 import time
 
 import commands
@@ -240,10 +240,8 @@ class Machine:
             text = json.dumps({"code": code, "stdout": output, "stderr": errors})
             connection.setblocking(True)
             connection.settimeout(5)
-            try:
+            with contextlib.suppress(OSError):  # Who asked may be gone.
                 connection.sendall(text.encode() + b"\n")
-            except OSError:
-                pass  # Who asked is gone.
             connection.close()
 
         def read():
@@ -301,7 +299,7 @@ class Command:
             self.report()
 
     def end_early(self, timed_out):
-        """The agent kills the script's process group; what has left the group lives on, as there."""
+        """The agent kills the script's process group; what has left the group lives on."""
         self.timed_out = timed_out
         self.code = STOPPED_BY_AGENT
         processes.signal_group(self.group)

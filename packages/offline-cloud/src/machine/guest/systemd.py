@@ -285,9 +285,10 @@ class Manager:
             self.power(action.partition("-")[0], action.endswith("-force"))
 
     def _forget(self, unit):
-        if unit.transient and (unit.active == "inactive" or (unit.collect and not unit.keeper)):
-            if unit.active not in ("active", "activating"):
-                self.units.pop(unit.name, None)
+        """Unload a transient unit that has ended; a failed one stays unless it is collected."""
+        is_over = unit.active == "inactive" or (unit.active == "failed" and unit.collect)
+        if unit.transient and is_over:
+            self.units.pop(unit.name, None)
 
     def kill(self, unit, number):
         if unit.keeper:

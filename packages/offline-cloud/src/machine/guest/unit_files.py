@@ -170,7 +170,7 @@ def command_line(text):
 
 
 def expand(words, variables):
-    """Environment variables as systemd fills them in: `$NAME` alone is split, `${NAME}` anywhere."""
+    """Fill in variables as systemd does: `$NAME` alone is split, `${NAME}` works anywhere."""
     result = words[:1]
     for word in words[1:]:
         if re.fullmatch(r"\$[A-Za-z_]\w*", word):
