@@ -1,4 +1,8 @@
+import { join } from 'node:path'
+import { sizeWords, weigh } from './bench/budgets.ts'
 import { runChecks } from './check/checks.ts'
+import { releaseTreePath } from './release/release-tree.ts'
+import { root } from './repository.ts'
 import { runJest } from './suites/jest.ts'
 import { outcomeTable, strict, summaryLine, type SuiteOutcome } from './suites/outcome.ts'
 import { runPytest } from './suites/pytest.ts'
@@ -13,6 +17,7 @@ process.env['GOMP_SPINCOUNT'] ??= '0'
 /** Quick ones first. One failing suite does not hide what the others say. */
 const suites: readonly (() => Promise<readonly SuiteOutcome[]>)[] = [
   runChecks,
+  async () => [sizeBudget()],
   async () => [await runJest('unit', 2)],
   async () => [await runJest('contract', 1)],
   async () => [await runPytest(process.env['GPU_ACTIONS_PYTHON'])],
@@ -21,6 +26,13 @@ const suites: readonly (() => Promise<readonly SuiteOutcome[]>)[] = [
   async () => [await runJest('workflow', 1)],
   async () => [await runJest('act', 1)],
 ]
+
+// Times need a quiet machine and are looked at by bench-bundles; sizes do not.
+function sizeBudget(): SuiteOutcome {
+  const { size, within } = weigh(join(root, releaseTreePath))
+  console.log(`${within ? '✓' : '✗'} size of the release tree: ${sizeWords(size)}`)
+  return { suite: 'check: size', passed: within ? 1 : 0, failed: within ? 0 : 1, skipped: [], seconds: 0 }
+}
 
 const outcomes: SuiteOutcome[] = []
 for (const run of suites) {

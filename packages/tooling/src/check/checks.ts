@@ -14,10 +14,13 @@ interface Check {
 
 type Finding = { readonly faults: string } | { readonly skipped: string }
 
+// ruff shows whole diffs unless told otherwise.
+const env = { ...process.env, RUFF_OUTPUT_FORMAT: 'concise' }
+
 const tool = (name: string, program: string, args: readonly string[]): Check => ({
   name,
   find: async () => {
-    const { exitCode, output } = await runProgram(program, args, { cwd: root, show: false })
+    const { exitCode, output } = await runProgram(program, args, { cwd: root, env, show: false })
     return { faults: exitCode === 0 ? '' : output.trim() || `${program} ended with ${exitCode}` }
   },
 })
