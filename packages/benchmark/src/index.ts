@@ -2,10 +2,7 @@ export { lineReader, readLine, type BenchmarkEvent, type EventOf, type Line, typ
 export { doubtsOf, metricsOf, type Measured } from './judge.ts'
 export { formatThroughput, progressTeller } from './progress.ts'
 export {
-  memoryFormats,
-  modes,
   parseResult,
-  precisions,
   resultSchema,
   statuses,
   type Actual,
@@ -18,3 +15,4 @@ export {
 export { runBenchmark, type BenchmarkPorts, type BenchmarkRun } from './run-benchmark.ts'
 export { blockThroughput, medianWithInterval, minimumBlocks, seededRandom, type Interval } from './statistics.ts'
 export { buildArguments, type BenchmarkWish } from './wish.ts'
+export { memoryFormats, modes, precisions } from './words.ts'

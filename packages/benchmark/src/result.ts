@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { memoryFormats, modes, precisions } from './words.ts'
 
 const object = <const E extends v.ObjectEntries>(entries: E) => v.pipe(v.object(entries), v.readonly())
 const list = <S extends v.GenericSchema>(item: S) => v.pipe(v.array(item), v.readonly())
@@ -10,9 +11,6 @@ const measured = v.nullable(v.pipe(v.number(), v.minValue(0)))
 const instant = v.pipe(v.string(), v.isoTimestamp())
 const loss = v.nullable(v.number())
 
-export const modes = ['train', 'inference'] as const
-export const precisions = ['auto', 'bf16', 'fp16', 'fp32', 'tf32'] as const
-export const memoryFormats = ['channels_last', 'contiguous'] as const
 export const statuses = ['completed', 'failed', 'timed-out', 'cancelled'] as const
 
 /** What was asked for. */

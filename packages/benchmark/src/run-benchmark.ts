@@ -18,7 +18,7 @@ export interface BenchmarkPorts {
 /** A run and, unless it completed, whose fault that was. */
 export interface BenchmarkRun {
   readonly result: Result
-  readonly fault: unknown
+  readonly fault: Error | null
 }
 
 /** The whole output of the host program, below `logs/`. */
@@ -43,9 +43,9 @@ export async function runBenchmark(
 ): Promise<BenchmarkRun> {
   const startedAt = ports.clock.now()
   const listener = listen(ports)
-  const finish = ({ status, fault }: Ending, thrown: unknown = fault): BenchmarkRun => {
+  const finish = (ending: Ending): BenchmarkRun => {
     const frame = { wish, host: host.name, leaseId: place.leaseId, startedAt, endedAt: ports.clock.now() }
-    return { result: resultOf(frame, listener.told(), { status, fault }), fault: thrown }
+    return { result: resultOf(frame, listener.told(), ending), fault: ending.fault }
   }
   try {
     const end = await runJob(host, program, wish, ports, listener)
@@ -54,7 +54,7 @@ export async function runBenchmark(
   } catch (thrown) {
     const status = ports.signal.aborted ? 'cancelled' : 'failed'
     await listener.end()
-    return finish({ status, fault: thrown instanceof Error ? thrown : new Error(messageOf(thrown)) }, thrown)
+    return finish({ status, fault: thrown instanceof Error ? thrown : new Error(messageOf(thrown)) })
   }
 }
 

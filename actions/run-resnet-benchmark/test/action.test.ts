@@ -1,0 +1,79 @@
+import { describe, expect, test } from '@jest/globals'
+import { readInputs, UserFault } from '@gpu-actions/action-kit'
+import { action } from '../src/action.ts'
+import { localEnvironment, openHost } from '../src/hosts.ts'
+
+const read = (given: Readonly<Record<string, string>>) => readInputs(action, id => given[id] ?? '')
+
+const faultsOf = (given: Readonly<Record<string, string>>): readonly string[] => {
+  try {
+    read(given)
+  } catch (error) {
+    if (error instanceof UserFault) return error.faults
+    throw error
+  }
+  return []
+}
+
+describe('the inputs', () => {
+  test('ask for the protocol of the reference unless told otherwise', () => {
+    expect(read({ 'instance-id': 'i-0123456789abcdef0' })).toMatchObject({
+      mode: 'train',
+      epochs: 1,
+      stepsPerEpoch: 200,
+      batchSize: 128,
+      imageSize: 224,
+      precision: 'auto',
+      memoryFormat: 'channels_last',
+      allowCpu: false,
+      local: false,
+      timeout: 1_800_000,
+    })
+  })
+
+  test('report all their faults at once', () => {
+    const faults = faultsOf({ 'instance-id': 'web-1', precision: 'int4', 'image-size': '16', timeout: 'soon' })
+    expect(faults.map(fault => fault.split(':')[0])).toEqual(['instance-id', 'image-size', 'precision', 'timeout'])
+  })
+
+  test('name one host, neither none nor two', () => {
+    expect(faultsOf({})).toEqual(['instance-id: is required, unless local is true'])
+    expect(faultsOf({ local: 'true', 'instance-id': 'i-0123456789abcdef0' })).toEqual([
+      'instance-id, local: give one of them, not both',
+    ])
+    expect(faultsOf({ local: 'true' })).toEqual([])
+  })
+})
+
+describe('the host', () => {
+  test('needs a region, and says how to give one', async () => {
+    const silent = () => undefined
+    const log = {
+      debug: silent,
+      info: silent,
+      notice: silent,
+      warning: silent,
+      error: silent,
+      untrusted: silent,
+      group: <T>(_: string, work: () => Promise<T>) => work(),
+    }
+    const clock = { now: () => 0, sleep: async () => undefined, random: () => 0 }
+    const choice = { instanceId: 'i-0123456789abcdef0', local: false }
+    await expect(openHost(choice, { clock, log, environment: { AWS_REGION: '' }, temp: '/tmp' })).rejects.toThrow(
+      UserFault,
+    )
+  })
+
+  test('that is the runner sees no token and no input', () => {
+    const environment = {
+      PATH: '/usr/bin',
+      OMP_NUM_THREADS: '2',
+      GITHUB_TOKEN: 'canary',
+      INPUT_PYTHON: 'canary',
+      AWS_SECRET_ACCESS_KEY: 'canary',
+      ACTIONS_RUNTIME_TOKEN: 'canary',
+      HOME: undefined,
+    }
+    expect(localEnvironment(environment)).toEqual({ PATH: '/usr/bin', OMP_NUM_THREADS: '2' })
+  })
+})

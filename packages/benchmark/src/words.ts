@@ -1,0 +1,4 @@
+/** Words that inputs, arguments of the host program and records share; without imports, so that reading them is quick. */
+export const modes = ['train', 'inference'] as const
+export const precisions = ['auto', 'bf16', 'fp16', 'fp32', 'tf32'] as const
+export const memoryFormats = ['channels_last', 'contiguous'] as const
