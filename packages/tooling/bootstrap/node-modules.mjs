@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { withLock } from './cache.mjs'
-import { run, tail } from './processes.mjs'
+import { run } from './processes.mjs'
 import { CannotHave, step } from './progress.mjs'
 
 /**
@@ -15,19 +15,25 @@ export async function provideNodeModules({ root, cache }) {
   const clone = createHash('sha256').update(root).digest('hex').slice(0, 12)
   await withLock(join(cache, `node-modules-${clone}.lock`), async () => {
     if (isInstalled(root)) return
-    await step('node_modules (npm ci)', async report => {
-      const { ok, output } = await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
-        cwd: root,
-        report,
-      })
-      if (!ok)
-        throw new CannotHave(
-          'node_modules',
-          `npm ci failed:\n${tail(output)}\n`,
-          'Run "npm ci --ignore-scripts" by hand to see all of it.',
-        )
-    })
+    await step('node_modules', report => install(root, report))
   })
+}
+
+const quietly = ['--ignore-scripts', '--no-audit', '--no-fund']
+
+async function install(/** @type {string} */ root, /** @type {(line: string) => void} */ report) {
+  const npm = (/** @type {string[]} */ args) => run('npm', [...args, ...quietly], { cwd: root, report })
+  let { ok, output } = await npm(['ci'])
+  // npm ci refuses a lock file without the optional packages of other platforms, which npm leaves out when the registry
+  // that it was made with does not list them (npm/cli#4828). npm install takes the versions of the lock file too.
+  if (!ok && output.includes('EUSAGE')) ({ ok, output } = await npm(['install', '--no-save']))
+  if (ok) return
+  const words = output.split('\n').filter(line => line.startsWith('npm error'))
+  throw new CannotHave(
+    'node_modules',
+    `npm failed:\n${words.slice(0, 10).join('\n')}\n`,
+    'Run "npm ci --ignore-scripts" to see all of it.',
+  )
 }
 
 /**
