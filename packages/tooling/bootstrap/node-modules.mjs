@@ -19,7 +19,8 @@ export async function provideNodeModules({ root, cache }) {
   })
 }
 
-const quietly = ['--ignore-scripts', '--no-audit', '--no-fund']
+// Said outright: under "npm run --silent" npm would not tell what went wrong.
+const quietly = ['--loglevel', 'error', '--ignore-scripts', '--no-audit', '--no-fund']
 
 async function install(/** @type {string} */ root, /** @type {(line: string) => void} */ report) {
   const npm = (/** @type {string[]} */ args) => run('npm', [...args, ...quietly], { cwd: root, report })

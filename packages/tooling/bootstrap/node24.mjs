@@ -19,6 +19,8 @@ export async function provideNode(cache) {
     step(`Node ${version} (about 190 MB)`, async report => {
       const args = [
         'install',
+        '--loglevel',
+        'error',
         '--ignore-scripts',
         '--no-save',
         '--no-audit',
