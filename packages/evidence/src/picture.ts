@@ -4,7 +4,7 @@ import { figure } from './markdown.ts'
 
 const width = 960
 const height = 360
-const plot = { left: 70, right: 940, top: 70, bottom: 310 }
+const plot = { left: 70, right: 940, top: 78, bottom: 310 }
 /** Steps beyond this many share a column, which then shows its fastest and slowest step. */
 const columns = 870
 const labelled = 12
