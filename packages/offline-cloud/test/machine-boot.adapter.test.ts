@@ -112,6 +112,33 @@ describeApart('a reboot', () => {
   )
 })
 
+describeApart('time in the guest', () => {
+  test('is the cloud’s for date, in all its forms', async () => {
+    const { run, advance } = await makeMachine()
+    const before = Number((await run('date +%s')).stdout)
+    advance(86_400)
+    const after = await run(
+      '/bin/date -u +%s; date --iso-8601=seconds | date -f - +%s; date -u -d @0 +%Y; date -Iseconds | cut -c1-4',
+    )
+    const [moved, piped, epoch, year] = after.stdout.split('\n').map(Number)
+    expect((moved ?? 0) - before).toBeGreaterThanOrEqual(86_400)
+    expect((moved ?? 0) - before).toBeLessThan(86_460)
+    expect(Math.abs((piped ?? 0) - (moved ?? 0))).toBeLessThan(60)
+    expect(epoch).toBe(1970)
+    expect(year).toBeGreaterThan(2000)
+  })
+
+  test('has a boot id of its own, another one after a reboot', async () => {
+    const { run, machine } = await makeMachine()
+    const bootId = async () => (await run('cat /proc/sys/kernel/random/boot_id')).stdout
+    const first = await bootId()
+    expect(first).toMatch(/^[0-9a-f-]{36}\n$/)
+    expect(await bootId()).toBe(first)
+    await machine.reboot()
+    expect(await bootId()).not.toBe(first)
+  })
+})
+
 describeApart('the guest ends its machine', () => {
   test.each([
     'poweroff',

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { join, parse } from 'node:path'
 import { afterEach, describe, expect, jest, test } from '@jest/globals'
 import { describeApart, endMachines, makeMachine, processesWith, uniqueSleep, until } from './machine-fixture.ts'
 
@@ -99,6 +101,7 @@ describe('without namespaces', () => {
 printf '[Unit]\\nDefaultDependencies=no\\n[Timer]\\nOnCalendar=${utc(3600)}\\n' > /etc/systemd/system/limit.timer
 printf '[Service]\\nType=oneshot\\nExecStart=/usr/bin/systemctl poweroff\\n' > /etc/systemd/system/limit.service
 systemctl start limit.timer
+mkdir -p /etc/apt/apt.conf.d "/var/lib/x" && echo mine >/etc/apt/apt.conf.d/99-offline-machine; : >/run/offline-machine
 `
     const mime = (parts: readonly (readonly [string, string])[]) =>
       `Content-Type: multipart/mixed; boundary="=b="\nMIME-Version: 1.0\n\n` +
@@ -112,6 +115,10 @@ systemctl start limit.timer
       ]),
     })
     expect(rig.machine.consoleOutput()).toContain('part-002 (text/x-shellscript) was refused')
+    const { root } = parse(rig.directory)
+    const written = ['etc/apt/apt.conf.d/99-offline-machine', 'run/offline-machine']
+    expect(written.map(path => existsSync(join(rig.directory, 'root', path)))).toEqual([true, true])
+    expect(written.map(path => existsSync(join(root, path)))).toEqual([false, false])
     expect((await rig.run('ls $HOME; systemctl is-active limit.timer')).stdout).toBe('active\n')
     rig.advance(3601)
     await expect(rig.machine.poweredOff).resolves.toBe('guest')

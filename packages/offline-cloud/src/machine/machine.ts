@@ -84,6 +84,7 @@ export function createMachineIn(way: Way, spec: MachineSpec): Machine {
   const pending = new Map<string, (result: CommandResult) => void>()
   const powered = deferred<'guest'>()
   let supervisor: Supervisor | null = null
+  let ending: Promise<void> = Promise.resolve()
   let isDead = false
   let text = ''
 
@@ -94,11 +95,12 @@ export function createMachineIn(way: Way, spec: MachineSpec): Machine {
     for (const done of pending.values()) done(GONE)
     pending.clear()
   }
-  const end = async () => {
+  // Whoever wants it ended waits for every end that is under way: two boots must never meet in one directory.
+  const end = () => {
     const last = supervisor
     supervisor = null
-    await last?.kill()
-    forgetCommands()
+    ending = Promise.all([ending, last?.kill()]).then(forgetCommands)
+    return ending
   }
   const onEvent = (event: SupervisorEvent) => {
     if (event.event === 'console') print(event.text)
@@ -135,7 +137,9 @@ export function createMachineIn(way: Way, spec: MachineSpec): Machine {
     supervisor = mine
     const outcome = await Promise.race([booted.promise, mine.ended.then(errors => ({ errors }))])
     if (outcome === 'booted') {
-      void mine.ended.then(errors => print(errors))
+      void mine.ended.then(errors => {
+        if (supervisor === mine) print(errors) // It died by itself: this is all there is to learn from.
+      })
     } else if (supervisor === mine) {
       supervisor = null
       throw new Error(`the machine ${spec.instanceId} could not be started on this computer: ${outcome.errors}`)

@@ -17,16 +17,16 @@ _ALL_SIGNALS = [number for number in range(1, signal.NSIG) if number not in (9, 
 
 
 class Clock:
-    """The cloud's time, in seconds: told by the server, moved by it, running between."""
+    """The cloud's time in seconds: told and moved by the server, running with the computer's."""
 
     def __init__(self, now):
         self.set(now)
 
     def set(self, now):
-        self._ahead = now - time.monotonic()
+        self.ahead = now - time.time()
 
     def now(self):
-        return time.monotonic() + self._ahead
+        return time.time() + self.ahead
 
 
 class Timer:
@@ -94,7 +94,9 @@ class Loop:
         while True:
             self._timers = [timer for timer in self._timers if timer.active]
             waits = [timer.due - timer.read() for timer in self._timers]
-            for key, _ in self._selector.select(max(0, min(waits)) if waits else None):
+            # At most a minute: a computer that slept has lost the wait, not the time.
+            wait = max(0, min([60, *waits])) if waits else None
+            for key, _ in self._selector.select(wait):
                 now = self._selector.get_map().get(key.fd)
                 if now is not None and now.data == key.data:  # Another action may have closed it.
                     key.data()

@@ -1,13 +1,13 @@
 """Paths of a machine that has no root of its own (no namespaces: macOS, some containers).
 
 The scripts of this suite name a machine's places by their absolute paths. Where nothing can be
-mounted, those few are rewritten in the script's text to lie in the machine's own directory. That is
-no protection: it is why a caller's user data is refused there.
+mounted, these are rewritten in the script's text to lie in the machine's own directory. That is no
+protection: it is why a caller's user data is refused there.
 """
 
 import re
 
-PLACES = rb"etc/systemd/|run/systemd/|run/gpu-actions|opt/pytorch/|var/lib/|var/log/|var/tmp/|root/"
+PLACES = rb"(?:etc|run|var|root|home)(?![\w.-])|opt/pytorch(?![\w.-])"
 PROGRAMS = rb"systemctl|systemd-run|shutdown|poweroff|halt|reboot"
 _PLACE = re.compile(rb"(?<![\w.$})/-])/(" + PLACES + rb")")
 _PROGRAM = re.compile(rb"(?<![\w.$})/-])/(?:usr/)?s?bin/(" + PROGRAMS + rb")\b")

@@ -18,6 +18,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import uuid
 
 import kernel
 
@@ -108,11 +109,14 @@ def bind(source, target, read_only=True):
 def python_places(python):
     """Folders (to bind) and links (to repeat) that a Python needs at the paths it was built for."""
     program = "import json,sys; print(json.dumps([sys.prefix, sys.base_prefix, *sys.path]))"
-    found = subprocess.run([python, "-c", program], stdout=subprocess.PIPE, check=True)
+    try:
+        found = subprocess.run([python, "-c", program], stdout=subprocess.PIPE, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        sys.exit(f"the Python for machines does not run: {error}")
     prefixes = [path for path in json.loads(found.stdout) if os.path.isdir(path)]
     for path in prefixes:
         if path in ("/", os.path.expanduser("~")):
-            raise ValueError(f"the Python {python} lives in {path}: that would open it to machines")
+            sys.exit(f"the Python for machines, {python}, lives in {path}: all of it would be open")
     folders = sorted({*prefixes, *(os.path.realpath(path) for path in prefixes)})
     links, path = {}, os.path.abspath(python)
     while os.path.islink(path):
@@ -198,6 +202,9 @@ def _make_proc(tree):
     for name in READ_ONLY_PROC:
         if os.path.exists(f"{folder}/{name}"):
             bind(f"{folder}/{name}", f"{folder}/{name}")
+    # A boot of its own: by this number programs notice that a machine was booted again.
+    boot_id = tree.file("run/offline/boot_id", f"{uuid.uuid4()}\n".encode(), 0o444)
+    bind(boot_id, f"{folder}/sys/kernel/random/boot_id")
     for name in HIDDEN_PROC:
         path = f"{folder}/{name}"
         if os.path.isdir(path):
@@ -235,6 +242,28 @@ def write_shims(tree, names, prefix=""):
     for name in names:
         line = f"exec '{sys.executable}' -I -S -B '{shim}' '{place}' '{name}' \"$@\""
         tree.file(f"opt/offline/bin/{name}", f"#!/bin/sh\n{line}\n".encode(), 0o755)
+
+
+DATE = r"""#!/bin/sh
+# The cloud's time where its clock was moved: seconds ahead of this computer's are in {clock}.
+read -r ahead <'{clock}' || ahead=0
+for word; do
+  case $word in
+  --date* | --set* | --file* | --reference*) ahead=0 ;;
+  --* | -I*) ;;
+  -*[drsfv]*) ahead=0 ;;
+  esac
+done
+[ "$ahead" != 0 ] || exec '{real}' "$@"
+exec '{real}' {option}"$(($('{real}' +%s) + ahead))" "$@"
+"""
+
+
+def write_date(tree, real, prefix=""):
+    """The stand-in for date, which is how scripts look at the clock."""
+    option = "-d @" if sys.platform == "linux" else "-r "
+    text = DATE.format(clock=f"{prefix}/run/offline/ahead", real=real, option=option)
+    tree.file("opt/offline/bin/date", text.encode(), 0o755)
 
 
 def write_python(tree, python):
@@ -298,9 +327,12 @@ def enter(directory, instance_id, python, way, names):
             _bind_python(tree, path)
     write_shims(tree, names)
     write_python(tree, python)
+    if os.path.exists("/usr/bin/date"):  # The stand-in covers it, and needs it.
+        bind(os.path.realpath("/usr/bin/date"), tree.file("opt/offline/lib/date"))
+        write_date(tree, "/opt/offline/lib/date")
     groups = _make_devices(tree)
     _make_proc(tree)
-    _shadow_programs(tree, names)
+    _shadow_programs(tree, (*names, "date"))
     os.chdir(tree.root)
     kernel.pivot_root(".", ".")
     kernel.unmount(".")
