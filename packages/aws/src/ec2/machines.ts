@@ -81,3 +81,9 @@ export async function describeMachines(ec2: EC2Client, place: Place, filters: Fi
     return machines
   })
 }
+
+/** One machine, or undefined while EC2 does not show it. @throws OutsideFault */
+export async function lookAt(ec2: EC2Client, place: Place, id: string): Promise<Machine | undefined> {
+  const [machine] = await describeMachines(ec2, place, [{ Name: 'instance-id', Values: [id] }])
+  return machine
+}

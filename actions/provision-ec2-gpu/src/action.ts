@@ -1,0 +1,124 @@
+import { defineAction, input } from '@gpu-actions/action-kit'
+
+const minute = 60_000
+
+export const action = defineAction({
+  name: 'provision-ec2-gpu',
+  title: 'Provision an EC2 GPU machine',
+  description:
+    'Rents a GPU machine on Amazon EC2 for this job, waits until its GPUs answer, and ends it when the job ends, whatever happens.',
+  inputs: {
+    'instance-type': input.list({
+      about: 'Instance types, in the order in which to try them.',
+      fallback: 'g5.2xlarge',
+      pattern: /^[a-z0-9-]+\.[a-z0-9-]+$/,
+      must: 'instance types such as g5.2xlarge',
+    }),
+    'gpu-count': input.integer({ about: 'GPUs the machine must have. Other types are left out.', min: 1, max: 64 }),
+    'gpu-model': input.text({ about: 'GPU the machine must have, as EC2 names it: `A10G`. Other types are left out.' }),
+    'min-gpu-memory': input.number({
+      about: 'Memory in GiB that each GPU must have at least. Other types are left out.',
+      min: 1,
+    }),
+    'min-compute-capability': input.number({
+      about: 'CUDA compute capability the GPU must have at least, such as `8.0`. Other types are left out.',
+      min: 1,
+    }),
+    'aws-region': input.text({
+      about: "Region to launch in. Empty: the one that the job's AWS settings name (`AWS_REGION`).",
+      pattern: /^[a-z]{2}(-[a-z]+)+-\d$/,
+      must: 'a region such as us-west-2',
+    }),
+    'subnet-id': input.list({
+      about: 'Subnets, in the order in which to try them. Empty: those of the default VPC.',
+      pattern: /^subnet-[0-9a-f]+$/,
+      must: 'subnet ids such as subnet-0123456789abcdef0',
+    }),
+    'security-group-id': input.text({
+      about: 'Security group of the machine; it needs no inbound rule. Empty: the default group of the VPC.',
+      pattern: /^sg-[0-9a-f]+$/,
+      must: 'a security group id such as sg-0123456789abcdef0',
+    }),
+    'instance-profile-name': input.text({
+      about:
+        'Instance profile of the machine, through which it registers with Systems Manager. Needed unless `wait-for` is `running`.',
+      pattern: /^[\w+=,.@-]{1,128}$/,
+      must: 'the name of an instance profile, not its ARN',
+    }),
+    'ami-id': input.text({
+      about: 'Image of the machine. Empty, and no other `ami-…` input: the newest PyTorch Deep Learning AMI.',
+      pattern: /^ami-[0-9a-f]+$/,
+      must: 'an image id such as ami-0123456789abcdef0',
+    }),
+    'ami-ssm-parameter': input.text({
+      about: 'SSM parameter that holds the id of the image.',
+      pattern: /^\/[\w./-]+$/,
+      must: 'the name of an SSM parameter, which begins with /',
+    }),
+    'ami-name-filter': input.text({
+      about: 'Name of the image with `*` and `?`; the newest one of Amazon or of your account is taken.',
+    }),
+    'volume-size': input.integer({
+      about: 'Size of the root volume in GiB. Empty: that of the image.',
+      min: 1,
+      max: 16384,
+    }),
+    'volume-type': input.oneOf(['gp3', 'gp2'], { about: 'Type of the root volume.', fallback: 'gp3' }),
+    ttl: input.duration({
+      about: 'Time after which the machine ends itself, even when nothing else does.',
+      fallback: '45m',
+      min: 5 * minute,
+      max: 24 * 60 * minute,
+    }),
+    tags: input.tags({
+      about: 'Tags of your own for the machine, its volumes and its network interfaces: `key=value`.',
+    }),
+    'user-data': input.text({
+      about: 'User data of your own, such as a script that begins with `#!/bin/bash`. Not a place for secrets.',
+    }),
+    'wait-for': input.oneOf(['running', 'ssm', 'gpu'], {
+      about:
+        "What to wait for: `running` is EC2's word for it, `ssm` that commands can be run, `gpu` that every GPU answers.",
+      fallback: 'gpu',
+    }),
+    'on-job-end': input.oneOf(['terminate', 'keep'], {
+      about:
+        'What becomes of the machine when the job ends and provisioning had succeeded. A kept one still ends after `ttl`.',
+      fallback: 'terminate',
+    }),
+    'dry-run': input.boolean({
+      about:
+        'Show the plan, the prices, the image and the launch parameters, ask EC2 whether it would launch, and launch nothing.',
+      fallback: 'false',
+    }),
+  },
+  outputs: {
+    'lease-id': 'Id of the lease; the other actions find the machine by it.',
+    'instance-id': 'Id of the machine.',
+    'instance-type': 'Type of the machine.',
+    'aws-region': 'Region of the machine.',
+    'availability-zone': 'Zone of the machine.',
+    market: 'How the machine is paid: `on-demand`.',
+    'image-id': 'Image of the machine.',
+    'private-ip': 'Private address of the machine.',
+    'public-ip': 'Public address of the machine, empty without one.',
+    'price-per-hour': 'USD per hour at launch, empty when unknown.',
+    'expires-at': 'When the machine ends itself, UTC.',
+    'gpu-name': 'Name of the GPU, as the machine itself tells it.',
+    'gpu-count': 'GPUs that answered on the machine.',
+  },
+  post: true,
+  check: values => {
+    const images = (['ami-id', 'ami-ssm-parameter', 'ami-name-filter'] as const).filter(
+      (_, index) => [values.amiId, values.amiSsmParameter, values.amiNameFilter][index] !== undefined,
+    )
+    const faults = images.length > 1 ? [`${images.join(', ')}: give one of them, not ${images.length}`] : []
+    if (values.waitFor !== 'running' && values.instanceProfileName === undefined) {
+      faults.push(
+        `instance-profile-name: is needed with wait-for ${values.waitFor}, because without an instance profile the machine cannot register with Systems Manager (docs/aws-setup.md shows how to make one)`,
+      )
+    }
+    if (values.instanceType.length === 0) faults.push('instance-type: names no type')
+    return faults
+  },
+})

@@ -1,0 +1,8 @@
+import { runPost } from '@gpu-actions/action-kit'
+import { provisionState } from './state.ts'
+
+await runPost(async context => {
+  const { endWhatIsLeft } = await import('./end.ts')
+  const ports = async () => (await import('./real-ports.ts')).realPorts(process.env, context)
+  await endWhatIsLeft(context, provisionState.load(), ports)
+})
