@@ -87,7 +87,7 @@ async function readAction(folder: string, uses: string, place: Place): Promise<A
   const found = await Promise.all(candidates.map(exists))
   const file = candidates.find((_, index) => found[index])
   if (file === undefined) throw new WorkflowFault([at(place, `${uses}: there is no action.yml in ${folder}`)])
-  const root = await parseAction(`${uses}/${path.basename(file)}`, await readFile(file, 'utf8'))
+  const root = parseAction(`${uses}/${path.basename(file)}`, await readFile(file, 'utf8'))
   const faults: string[] = []
   const fields = fieldsOf(
     root,

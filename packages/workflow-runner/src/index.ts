@@ -1,4 +1,5 @@
 export { WorkflowFault } from './faults.ts'
+export { parsePairs } from './file-commands.ts'
 export { runWorkflow } from './run.ts'
 export type {
   Annotation,

@@ -28,7 +28,7 @@ export async function runWorkflow(options: WorkflowOptions): Promise<WorkflowRes
   const file = path.resolve(options.file)
   const root = path.resolve(options.workspace ?? repositoryOf(file))
   const content = await readFile(file, 'utf8')
-  const workflow = await readWorkflow(path.relative(root, file), content)
+  const workflow = readWorkflow(path.relative(root, file), content)
   const event = eventOf(workflow, options.event)
   const inputs = inputsOf(workflow, event, options.inputs ?? {})
   await checkCalls(root, workflow)

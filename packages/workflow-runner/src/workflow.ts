@@ -97,8 +97,8 @@ export interface Workflow {
 }
 
 /** Parses and reads a workflow; throws WorkflowFault that lists everything unknown or unsupported. */
-export async function readWorkflow(path: string, content: string): Promise<Workflow> {
-  const root = await parseWorkflow(path, content)
+export function readWorkflow(path: string, content: string): Workflow {
+  const root = parseWorkflow(path, content)
   const faults: string[] = []
   const fields = fieldsOf(
     root,
