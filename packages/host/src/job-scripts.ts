@@ -27,7 +27,7 @@ const alive = `alive() {
 export function startScript(place: JobPlace, job: HostJob, units: boolean): string {
   const seconds = Math.max(0.1, job.timeoutMs / 1000)
   const unit = `if [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ] && systemd-run --quiet --collect --unit=${quote(`gpu-actions-${place.id}`)} \\
-  -p KillMode=control-group -p TimeoutStopSec=20 -p OOMPolicy=continue -p TasksMax=infinity -p RuntimeMaxSec=${Math.ceil(seconds) + 60} \\
+  -p KillMode=control-group -p TimeoutStopSec=20 -p RuntimeMaxSec=${Math.ceil(seconds) + 60} \\
   --setenv=HOME="\${HOME:-/root}" --setenv=PATH="$PATH" /bin/sh "$job/supervise" run "$job" ${seconds} 2>/dev/null; then
   exit 0
 fi

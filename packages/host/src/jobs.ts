@@ -36,7 +36,7 @@ const reply = /^look: ([a-z-]+(?: \d+)?) (\d+)\n(?:([A-Za-z0-9+/=]+)\n?)?$/m
 async function look(transport: Transport, place: JobPlace, offset: number, signal?: AbortSignal): Promise<Look> {
   const replyBytes = transport.limits.outputBytes - headBytes
   const least = bytesFor(replyBytes)
-  const script = lookScript(place, offset, [least * 16, least * 4, least], replyBytes)
+  const script = lookScript(place, offset, [least * 16, least * 4, Math.floor(least * 1.3), least], replyBytes)
   const result = await transport.run(script, { timeoutMs: lookMs, ...(signal ? { signal } : {}) })
   const found = reply.exec(result.output)
   const bytes = unpack(found?.[3] ?? '')
@@ -68,7 +68,7 @@ function endOf(state: string, host: string): JobEnd | undefined {
     case 'cancelled':
       return { how: state }
     case 'stopped':
-      return { how: 'lost', reason: `something else on ${host} stopped it, such as a shutdown` }
+      return { how: 'lost', reason: `something else on ${host} stopped it, such as a shutdown, or for want of memory` }
     case 'dead':
       return { how: 'lost', reason: `its supervisor on ${host} was killed, perhaps for want of memory` }
     case 'rebooted':

@@ -18,7 +18,7 @@ members() {
   fi
   for path in /proc/[0-9]*; do
     { read -r line <"$path/stat"; } 2>/dev/null || continue
-    set -- \${line##*) } # state, parent, group, session, …
+    set -- \${line##*) } # state, parent, group, session
     [ "$1" != Z ] && [ "$4" = "$main" ] && echo "\${path#/proc/}"
   done
   grep -lsF "$mark" /proc/[0-9]*/environ | sed 's|/proc/||; s|/environ||'

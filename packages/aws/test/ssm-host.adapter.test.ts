@@ -1,0 +1,19 @@
+import { ssmHost, waitForRegistration } from '../src/ssm/index.ts'
+import { describeHost } from '../../host/test/conformance.ts'
+import { hastyClock, startRig } from './ssm-fixture.ts'
+
+describeHost(
+  'SSM',
+  async () => {
+    const rig = await startRig()
+    const target = rig.target(hastyClock)
+    await waitForRegistration(target, { deadline: Date.now() + 30_000, diagnose: () => Promise.resolve('') })
+    return {
+      host: ssmHost(target),
+      again: () => ssmHost(rig.target(hastyClock)),
+      folder: '/var/lib/trial',
+      stop: () => rig.cloud.stop(),
+    }
+  },
+  { testMs: 90_000, whileSeconds: 3, fileBytes: 1024 * 1024 },
+)
