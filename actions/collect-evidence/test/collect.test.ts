@@ -8,7 +8,13 @@ import { findExtraFiles } from '../src/extra-files.ts'
 import { jobWith } from './fixtures/job.ts'
 
 const leaseId = '42-1-abcdefgh'
-const inputs = { leaseId: undefined, path: undefined, name: 'evidence-{instance-type}-{run_number}', retentionDays: 7, upload: true }
+const inputs = {
+  leaseId: undefined,
+  path: undefined,
+  name: 'evidence-{instance-type}-{run_number}',
+  retentionDays: 7,
+  upload: true,
+}
 
 let temp = ''
 afterEach(() => rm(temp, { recursive: true, force: true }))

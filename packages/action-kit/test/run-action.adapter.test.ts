@@ -3,12 +3,15 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { asRunner } from './fixtures/as-runner.ts'
 import { hostileLines } from './fixtures/hostile-lines.ts'
 
 const node = process.env['GPU_ACTIONS_NODE'] ?? process.execPath
 const files = ['GITHUB_OUTPUT', 'GITHUB_STATE', 'GITHUB_STEP_SUMMARY', 'GITHUB_ENV'] as const
+
+// Each test is a process or two, on a machine that may be busy.
+jest.setTimeout(60_000)
 
 let temp: string
 beforeEach(async () => {
