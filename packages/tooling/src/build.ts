@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { buildBundles, type BuildSettings } from './build/build.ts'
+import { buildBundles, type BuildSettings } from './bundling/build.ts'
 import { root } from './repository.ts'
 
 // Plain data in JavaScript: the type is ours to say.

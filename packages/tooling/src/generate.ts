@@ -1,12 +1,22 @@
 import { pictureIsStale, picturePath, writePicture } from './check/picture.ts'
 import { generatedFiles, writeGenerated } from './generate/generate.ts'
 
-if (process.argv.includes('--check')) {
+try {
+  await (process.argv.includes('--check') ? check() : write())
+} catch (error) {
+  // What can go wrong here is a wrong definition or page; the message names it.
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+}
+
+async function check(): Promise<void> {
   const stale = (await generatedFiles()).filter(file => file.stale).map(({ path }) => path)
   if (await pictureIsStale()) stale.push(picturePath)
   for (const path of stale) console.error(`${path} is out of date: run "npm run generate"`)
-  process.exitCode = stale.length === 0 ? 0 : 1
-} else {
+  if (stale.length > 0) process.exitCode = 1
+}
+
+async function write(): Promise<void> {
   const written = [...(await writeGenerated())]
   if (await pictureIsStale()) {
     await writePicture()

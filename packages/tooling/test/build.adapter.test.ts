@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { licensesOf } from '../src/build/licenses.ts'
-import { packPrograms } from '../src/build/programs.ts'
+import { licensesOf } from '../src/bundling/licenses.ts'
+import { packPrograms } from '../src/bundling/programs.ts'
 import { root } from '../src/repository.ts'
 
 let folder = ''

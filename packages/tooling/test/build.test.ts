@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { summarise } from '../src/bench/cold-start.ts'
-import { entriesOf, registrySource, stubSource } from '../src/build/registry.ts'
+import { entriesOf, registrySource, stubSource } from '../src/bundling/registry.ts'
 
 describe('entries', () => {
   const entries = entriesOf([
