@@ -1,5 +1,5 @@
 import { pictureIsStale, picturePath, writePicture } from './check/picture.ts'
-import { generatedFiles, writeGenerated } from './generate/generate.ts'
+import { compareGenerated, writeGenerated } from './generate/generate.ts'
 
 try {
   await (process.argv.includes('--check') ? check() : write())
@@ -10,17 +10,23 @@ try {
 }
 
 async function check(): Promise<void> {
-  const stale = (await generatedFiles()).filter(file => file.stale).map(({ path }) => path)
-  if (await pictureIsStale()) stale.push(picturePath)
-  for (const path of stale) console.error(`${path} is out of date: run "npm run generate"`)
-  if (stale.length > 0) process.exitCode = 1
+  const { stale, faults } = await compareGenerated()
+  const paths = [...stale.keys(), ...((await pictureIsStale()) ? [picturePath] : [])]
+  report([...faults, ...paths.map(path => `${path} is out of date: run "npm run generate"`)])
 }
 
 async function write(): Promise<void> {
-  const written = [...(await writeGenerated())]
+  const { stale, faults } = await writeGenerated()
+  const written = [...stale.keys()]
   if (await pictureIsStale()) {
     await writePicture()
     written.push(picturePath)
   }
-  console.log(written.length === 0 ? 'everything is up to date' : written.join('\n'))
+  console.log(written.length === 0 ? 'nothing was out of date' : written.join('\n'))
+  report(faults)
+}
+
+function report(faults: readonly string[]): void {
+  for (const fault of faults) console.error(fault)
+  if (faults.length > 0) process.exitCode = 1
 }

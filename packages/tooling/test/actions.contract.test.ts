@@ -6,7 +6,7 @@ import { NoOperationTraceWriter } from '@actions/workflow-parser'
 import { parse } from 'yaml'
 import { faultsOfUses, yamlBlocks } from '../src/contracts/uses.ts'
 import { loadDefinitions } from '../src/generate/definitions.ts'
-import { generatedFiles } from '../src/generate/generate.ts'
+import { compareGenerated } from '../src/generate/generate.ts'
 import { findActions, root } from '../src/repository.ts'
 
 const read = (path: string): string => readFileSync(join(root, path), 'utf8')
@@ -29,7 +29,9 @@ test('there are actions, examples and pages to look at', () => {
 })
 
 test('every generated file is what its definition says', async () => {
-  expect((await generatedFiles()).filter(({ stale }) => stale).map(({ path }) => path)).toEqual([])
+  const { stale, faults } = await compareGenerated()
+  expect({ stale: [...stale.keys()], faults }).toEqual({ stale: [], faults: [] })
+}) => stale).map(({ path }) => path)).toEqual([])
 })
 
 describe.each(metadataPaths)('%s', path => {

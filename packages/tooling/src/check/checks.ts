@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { generatedFiles } from '../generate/generate.ts'
+import { compareGenerated } from '../generate/generate.ts'
 import { root } from '../repository.ts'
 import type { SuiteOutcome } from '../suites/outcome.ts'
 import { runProgram } from '../suites/processes.ts'
@@ -38,9 +38,9 @@ const checks: readonly Check[] = [
 ]
 
 async function staleFiles(): Promise<Finding> {
-  const stale = (await generatedFiles()).filter(file => file.stale).map(({ path }) => path)
-  if (await pictureIsStale()) stale.push(picturePath)
-  return { faults: stale.length === 0 ? '' : `out of date, run "npm run generate":\n${stale.join('\n')}` }
+  const { stale, faults } = await compareGenerated()
+  const paths = [...stale.keys(), ...((await pictureIsStale()) ? [picturePath] : [])]
+  return { faults: [...faults, ...paths.map(path => `${path} is out of date: run "npm run generate"`)].join('\n') }
 }
 
 // The Python is one that runs torch; it may have been set up by hand, without ruff.

@@ -5,59 +5,59 @@ import { actionYml } from './action-yml.ts'
 import { loadDefinitions, type Definitions } from './definitions.ts'
 import { between, inputTable, markdownTable, outputTable } from './readme.ts'
 
-/** A file that is generated, whole or in part. */
+/** What generated files should hold. */
 export interface Generated {
-  /** Relative to the repository. */
-  readonly path: string
-  readonly content: string
-  readonly stale: boolean
+  /** Paths, relative to the repository, and whole contents of the files that are missing or hold something else. */
+  readonly stale: ReadonlyMap<string, string>
+  /** Pages that cannot take their tables, and why. */
+  readonly faults: readonly string[]
 }
 
-/** What every generated file should hold, and whether it does. */
-export async function generatedFiles(repository: string = root): Promise<readonly Generated[]> {
+/** Compares every generated file with its definition. */
+export async function compareGenerated(repository: string = root): Promise<Generated> {
   const definitions = await loadDefinitions(repository)
-  const read = (path: string): string => readFileSync(join(repository, path), 'utf8')
-  const file = (path: string, content: string): Generated => ({
-    path,
-    content,
-    stale: !existsSync(join(repository, path)) || read(path) !== content,
-  })
-  const files: Generated[] = []
+  const stale = new Map<string, string>()
+  const faults: string[] = []
+  const current = (path: string): string | undefined =>
+    existsSync(join(repository, path)) ? readFileSync(join(repository, path), 'utf8') : undefined
+  const expect = (path: string, content: string): void => {
+    if (current(path) !== content) stale.set(path, content)
+  }
+  const expectTables = (path: string, tables: Readonly<Record<string, string>>): void => {
+    const text = current(path)
+    try {
+      if (text === undefined) throw new Error('is missing: its prose is written by hand')
+      expect(
+        path,
+        Object.entries(tables).reduce((page, [name, table]) => between(page, name, table), text),
+      )
+    } catch (error) {
+      faults.push(`${path} ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
   for (const [name, definition] of definitions) {
-    files.push(file(`actions/${name}/action.yml`, actionYml(definition)))
-    const readme = `actions/${name}/README.md`
-    if (!existsSync(join(repository, readme))) throw new Error(`${readme} is missing: its prose is written by hand`)
-    const tables = [
-      ['inputs', await inputTable(definition)] as const,
-      ['outputs', await outputTable(definition)] as const,
-    ]
-    files.push(file(readme, withTables(readme, read(readme), tables)))
+    expect(`actions/${name}/action.yml`, actionYml(definition))
+    const tables = { inputs: await inputTable(definition), outputs: await outputTable(definition) }
+    expectTables(`actions/${name}/README.md`, tables)
   }
-  if (existsSync(join(repository, 'README.md')) && read('README.md').includes('<!-- actions -->')) {
-    files.push(
-      file('README.md', withTables('README.md', read('README.md'), [['actions', await actionTable(definitions)]])),
-    )
+  if (current('README.md')?.includes('<!-- actions -->') === true) {
+    expectTables('README.md', { actions: await actionTable(definitions) })
   }
-  return files
+  return { stale, faults }
 }
 
-/** Writes what is stale; gives the paths written. */
-export async function writeGenerated(repository: string = root): Promise<readonly string[]> {
-  const stale = (await generatedFiles(repository)).filter(file => file.stale)
-  for (const { path, content } of stale) writeFileSync(join(repository, path), content)
-  return stale.map(({ path }) => path)
-}
-
-function withTables(path: string, text: string, tables: readonly (readonly [string, string])[]): string {
-  try {
-    return tables.reduce((current, [name, table]) => between(current, name, table), text)
-  } catch (error) {
-    throw new Error(`${path} ${error instanceof Error ? error.message : String(error)}`)
-  }
+/** Writes what is stale. */
+export async function writeGenerated(repository: string = root): Promise<Generated> {
+  const generated = await compareGenerated(repository)
+  for (const [path, content] of generated.stale) writeFileSync(join(repository, path), content)
+  return generated
 }
 
 const actionTable = (definitions: Definitions): Promise<string> =>
   markdownTable([
     ['action', 'what it does'],
-    ...[...definitions.values()].map(({ name, description }) => [`[\`${name}\`](actions/${name})`, description]),
+    ...[...definitions.values()].map(({ name, description }) => [
+      `[\`${name}\`](actions/${name}/README.md)`,
+      description,
+    ]),
   ])
