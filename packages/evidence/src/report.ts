@@ -73,6 +73,7 @@ function benchmark(result: Result): string {
     ['memory format', cell(actual?.memoryFormat)],
     ['peak memory', metrics.peakMemoryBytes === null ? cell(null) : `${figure(metrics.peakMemoryBytes / 2 ** 30, 3)} GiB`],
     ['warm-up', `${cell(result.warmup?.stepMs.length)} steps, ${secondsWords(result.warmup?.seconds)}`],
+    ['set-up before the program', secondsWords(result.setupSeconds)],
     ['seed', cell(actual?.seed)],
   ])
   return `## Benchmark\n\n${rows}`
