@@ -49,6 +49,13 @@ export const action = defineAction({
       about:
         'The Python on the host that has PyTorch; empty takes `/opt/pytorch/bin/python` of the Deep Learning AMIs, else `python3`.',
     }),
+    pytorch: input.text({
+      about:
+        '`image` takes the PyTorch that the host has; a version such as `2.9.1` is installed first, into a folder of its own, with 20 minutes for it.',
+      fallback: 'image',
+      pattern: /^(image|\d+\.\d+\.\d+)$/,
+      must: 'image, or a version such as 2.9.1',
+    }),
     timeout: input.duration({
       about: 'Time limit of the run on the host; then it is killed with everything that it started.',
       fallback: '30m',

@@ -18,7 +18,7 @@ export interface HostPorts {
 }
 
 /** What a program needs of the runner's environment, and what decides how fast it runs. Tokens and inputs are not in it. */
-const needed = /^(PATH|HOME|USER|LANG|LC_ALL|TMPDIR|TZ|LD_LIBRARY_PATH)$/
+const needed = /^(PATH|HOME|USER|LANG|LC_ALL|TMPDIR|TZ|LD_LIBRARY_PATH|SSL_CERT_(FILE|DIR)|(https?|no)_proxy)$/i
 const flags = /^(TORCH|PYTORCH|CUDA|CUDNN|CUBLAS|NVIDIA|NCCL|MIOPEN|HIP|HSA|ROCR|OMP|GOMP|KMP|MKL|ONEDNN|DNNL)_/
 
 /** The part of the runner's environment that a benchmark on the runner itself sees. */

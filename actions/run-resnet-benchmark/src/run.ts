@@ -20,7 +20,8 @@ export async function run(
   const { inputs, log, clock, signal, setOutput } = context
   const place = await placeOf(inputs, context.runDirectories)
   const records = context.runDirectories.open(place.id)
-  const wish = { ...inputs, timeoutMs: inputs.timeout }
+  const pytorch = inputs.pytorch === 'image' ? undefined : inputs.pytorch
+  const wish = { ...inputs, pytorch, timeoutMs: inputs.timeout }
   const { result, fault } = await runBenchmark(host, program, wish, { clock, log, records, signal }, place)
   await records.write('result.json', result)
   const { metrics } = result

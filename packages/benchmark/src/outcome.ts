@@ -152,6 +152,8 @@ export interface Frame {
   readonly host: string
   readonly leaseId: string | null
   readonly startedAt: number
+  /** When the program was started; null when it never was. */
+  readonly programAt: number | null
   readonly endedAt: number
 }
 
@@ -189,6 +191,7 @@ export function resultOf(frame: Frame, told: Told, ending: Ending): Result {
     }),
     validity: { valid: doubts.length === 0, reasons: doubts },
     error: ending.fault === null ? null : inWords(ending.fault),
+    setupSeconds: frame.programAt === null ? null : Math.max(0, frame.programAt - frame.startedAt) / 1000,
     startedAt: new Date(frame.startedAt).toISOString(),
     endedAt: new Date(frame.endedAt).toISOString(),
   }

@@ -41,7 +41,7 @@ export function progressTeller(): (event: BenchmarkEvent) => string | undefined 
 function planned({ actual }: EventOf<'plan'>): string {
   const { mode, batchSize, imageSize, precision, memoryFormat, blocks, stepsPerBlock } = actual
   const what = mode === 'train' ? 'training' : 'inference'
-  return `ResNet-50 ${what}: batch ${batchSize}, ${imageSize} px, ${precision}, ${memoryFormat}; ${blocks} blocks of ${stepsPerBlock} steps`
+  return `ResNet-50 ${what}: batch ${batchSize}, ${imageSize} px, ${precision}, ${memoryFormat}; ${blocks} blocks of ${stepsPerBlock} ${stepsPerBlock === 1 ? 'step' : 'steps'}`
 }
 
 const speed = (block: EventOf<'block'>, batchSize: number | undefined): string =>

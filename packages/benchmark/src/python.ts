@@ -8,26 +8,36 @@ const usual = ['/opt/pytorch/bin/python', 'python3'] as const
 const importLimitMs = 10 * 60_000
 
 export interface Workplace {
-  /** The Python that imports PyTorch: a path, or a name that the host's PATH resolves. */
+  /** The Python that was found: a path, or a name that the host's PATH resolves. */
   readonly python: string
   /** A new folder on the host that nobody else can write to. */
   readonly folder: string
 }
 
-/** Prints `FOLDER path`, then `TRIED python: why not` for each Python that will not do, and `PYTHON path` for the first that will. */
-const script = (candidates: readonly string[]): string => `umask 077
+/** What a Python must import: PyTorch itself, or what PyTorch can be installed with. */
+const probes = {
+  torch: 'import torch',
+  installer: 'import shutil; shutil.which("uv") or __import__("pip")',
+} as const
+
+/**
+ * Prints `FOLDER path`, then `TRIED python: why not` for each Python that will not do, and `PYTHON path` for the first
+ * that will.
+ */
+const script = (candidates: readonly string[], probe: string): string => `umask 077
 folder=$(mktemp -d "\${TMPDIR:-/tmp}/gpu-actions-benchmark.XXXXXX") || exit 1
 echo "FOLDER $folder"
 for python in ${candidates.map(quote).join(' ')}; do
   if ! command -v "$python" >/dev/null 2>&1; then
     echo "TRIED $python: is not there"
-  elif "$python" -c 'import torch' >"$folder/import.log" 2>&1; then
+  elif "$python" -c ${quote(probe)} >"$folder/import.log" 2>&1; then
     echo "PYTHON $python"
     exit 0
   else
     echo "TRIED $python: $(tail -n 1 "$folder/import.log")"
   fi
 done
+rm -rf "$folder"
 `
 
 const linesOf = (output: string, word: string): readonly string[] =>
@@ -37,20 +47,22 @@ const linesOf = (output: string, word: string): readonly string[] =>
     .map(line => line.slice(word.length + 1).trim())
 
 /**
- * Finds a Python that imports PyTorch, and makes a folder to work in. Importing warms the disk's cache, too, so that
- * the program's own start is not held up.
+ * Finds a Python, and makes a folder to work in. Importing PyTorch warms the disk's cache, too, so that the program's
+ * own start is not held up.
  * @param asked the only Python to try; undefined: the usual ones
+ * @param need whether it must have PyTorch, or be able to install it
  * @throws OutsideFault that lists what was tried and why it would not do
  */
 export async function prepareWorkplace(
   host: Host,
   asked: string | undefined,
+  need: keyof typeof probes,
   { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
 ): Promise<Workplace> {
   const started = clock.now()
   const candidates = asked === undefined ? usual : [asked]
   const { exitCode, output } = await host
-    .run(script(candidates), { timeoutMs: importLimitMs, signal })
+    .run(script(candidates, probes[need]), { timeoutMs: importLimitMs, signal })
     .catch((cause: unknown) => {
       signal.throwIfAborted()
       throw unreached(host, clock.now() - started, cause)
@@ -66,7 +78,7 @@ export async function prepareWorkplace(
   if (python !== undefined) return { python, folder }
   throw new OutsideFault({
     what: [
-      `No Python on ${host.name} imports PyTorch. Tried:`,
+      `No Python on ${host.name} ${need === 'torch' ? 'imports PyTorch' : 'can install PyTorch (with uv, or pip)'}. Tried:`,
       ...linesOf(output, 'TRIED').map(tried => `- ${tried}`),
     ].join('\n'),
     advice:

@@ -111,6 +111,8 @@ export const resultSchema = object({
   validity: object({ valid: v.boolean(), reasons: list(v.string()) }),
   /** Why there is no result, and what to do; null for a completed run. */
   error: v.nullable(v.string()),
+  /** Seconds until the program was started: finding Python, installing PyTorch, upload. null when it never was. */
+  setupSeconds: measured,
   startedAt: instant,
   endedAt: instant,
 })

@@ -1,6 +1,7 @@
 import { messageOf, type Clock, type Log, type Records } from '@gpu-actions/action-kit/ports'
 import { quote, type Host, type JobEnd, type RunningJob } from '@gpu-actions/host'
 import { lineReader, type Line } from './events.ts'
+import { installTorch } from './install.ts'
 import { endingOf, hear, hearText, nothingTold, resultOf, type Ending, type Told } from './outcome.ts'
 import { progressTeller } from './progress.ts'
 import { prepareWorkplace, type Workplace } from './python.ts'
@@ -21,8 +22,9 @@ export interface BenchmarkRun {
   readonly fault: Error | null
 }
 
-/** The whole output of the host program, below `logs/`. */
+/** The whole output of the host program and of the installation of PyTorch, below `logs/`. */
 const logName = 'benchmark.log'
+const installLogName = 'pytorch.log'
 
 /** A cancelled job has seconds to live: what has not ended by then is left to the job's own time limit. */
 const cancelPatienceMs = 5_000
@@ -43,12 +45,18 @@ export async function runBenchmark(
 ): Promise<BenchmarkRun> {
   const startedAt = ports.clock.now()
   const listener = listen(ports)
+  let programAt: number | null = null
   const finish = (ending: Ending): BenchmarkRun => {
-    const frame = { wish, host: host.name, leaseId: place.leaseId, startedAt, endedAt: ports.clock.now() }
+    const endedAt = ports.clock.now()
+    const frame = { wish, host: host.name, leaseId: place.leaseId, startedAt, programAt, endedAt }
     return { result: resultOf(frame, listener.told(), ending), fault: ending.fault }
   }
   try {
-    const end = await runJob(host, program, wish, ports, listener)
+    const end = await inWorkplace(host, wish, ports, async workplace => {
+      const job = await startProgram(host, program, wish, ports, workplace)
+      programAt = ports.clock.now()
+      return followToItsEnd(job, ports, listener.hear)
+    })
     await listener.end()
     return finish(endingOf(end, listener.told(), wish, host.name))
   } catch (thrown) {
@@ -58,45 +66,70 @@ export async function runBenchmark(
   }
 }
 
-async function runJob(
+/** Works with a Python that has the PyTorch that was asked for, in a folder on the host that is removed afterwards. */
+async function inWorkplace<T>(
   host: Host,
-  program: Uint8Array,
   wish: BenchmarkWish,
   ports: BenchmarkPorts,
-  listener: Listener,
-): Promise<JobEnd> {
-  ports.log.info(`Looking for a Python with PyTorch on ${host.name}; the first import on a fresh volume takes minutes`)
-  const { python, folder } = await prepareWorkplace(host, wish.python, ports)
+  work: (workplace: Workplace) => Promise<T>,
+): Promise<T> {
+  const { log, signal } = ports
+  if (wish.pytorch === undefined) {
+    log.info(`Looking for a Python with PyTorch on ${host.name}; the first import on a fresh volume takes minutes`)
+  }
+  const found = await prepareWorkplace(host, wish.python, wish.pytorch === undefined ? 'torch' : 'installer', ports)
   try {
-    const path = `${folder}/programs.pyz`
-    await host.upload(path, program)
-    ports.signal.throwIfAborted()
-    ports.log.info(`Starting the benchmark with ${python}`)
-    const job = await host.start({
-      name: 'resnet50',
-      command: [python, path, ...buildArguments(wish)],
-      environment: { PYTHONUNBUFFERED: '1', PYTHONDONTWRITEBYTECODE: '1' },
-      timeoutMs: wish.timeoutMs,
-    })
-    return await followToItsEnd(job, ports, listener)
+    if (wish.pytorch === undefined) return await work(found)
+    log.info(`Installing PyTorch ${wish.pytorch} with ${found.python}; some gigabytes have to come`)
+    const keeper = keep(ports, installLogName)
+    const install = installTorch(host, found, wish.pytorch, (job, hear) =>
+      followToItsEnd(job, ports, text => {
+        hear(text)
+        keeper.write(text)
+        log.untrusted(text)
+      }),
+    )
+    const workplace = await install.finally(keeper.end)
+    return await work(workplace)
   } finally {
-    if (!ports.signal.aborted) await tidy(host, { python, folder }, ports)
+    if (!signal.aborted) await tidy(host, found, ports)
   }
 }
 
-async function followToItsEnd(job: RunningJob, ports: BenchmarkPorts, listener: Listener): Promise<JobEnd> {
+async function startProgram(
+  host: Host,
+  program: Uint8Array,
+  wish: BenchmarkWish,
+  { log, signal }: BenchmarkPorts,
+  { python, folder }: Workplace,
+): Promise<RunningJob> {
+  const path = `${folder}/programs.pyz`
+  await host.upload(path, program)
+  signal.throwIfAborted()
+  log.info(`Starting the benchmark with ${python}`)
+  return host.start({
+    name: 'resnet50',
+    command: [python, path, ...buildArguments(wish)],
+    environment: { PYTHONUNBUFFERED: '1', PYTHONDONTWRITEBYTECODE: '1' },
+    timeoutMs: wish.timeoutMs,
+  })
+}
+
+/** Follows a job; when that ends early, because of a cancel or a failure, the job is ended too. */
+async function followToItsEnd(job: RunningJob, ports: BenchmarkPorts, hear: (text: string) => void): Promise<JobEnd> {
+  const { clock, log, signal } = ports
   try {
-    return await job.follow(listener.hear, { signal: ports.signal })
+    return await job.follow(hear, { signal })
   } catch (thrown) {
-    if (!ports.signal.aborted) ports.log.warning('The benchmark is out of sight: ending it')
+    if (!signal.aborted) log.warning('The job on the host is out of sight: ending it')
     const waiting = new AbortController()
-    const late = ports.clock.sleep(cancelPatienceMs, waiting.signal).then(
-      () => ports.log.warning(`The benchmark has not ended yet; its own time limit ends it`),
+    const late = clock.sleep(cancelPatienceMs, waiting.signal).then(
+      () => log.warning('The job on the host has not ended yet; its own time limit ends it'),
       () => undefined,
     )
     const ended = job
       .cancel()
-      .catch((error: unknown) => ports.log.warning(`Ending the benchmark failed: ${messageOf(error)}`))
+      .catch((error: unknown) => log.warning(`Ending the job on the host failed: ${messageOf(error)}`))
       .finally(() => waiting.abort())
     await Promise.race([ended, late])
     throw thrown
@@ -119,12 +152,26 @@ interface Listener {
   end(): Promise<void>
 }
 
+/** Appends to a log file in order, without making whoever writes wait. */
+function keep({ log, records }: BenchmarkPorts, name: string) {
+  let written: Promise<void> = Promise.resolve()
+  return {
+    write(text: string): void {
+      written = written
+        .then(() => records.appendLog(name, text))
+        .catch((error: unknown) => log.warning(`${name} is not whole: ${messageOf(error)}`))
+    },
+    end: (): Promise<void> => written,
+  }
+}
+
 /** Keeps the raw output, tells the progress, shows what else the host prints as untrusted text. */
-function listen({ log, records }: BenchmarkPorts): Listener {
+function listen(ports: BenchmarkPorts): Listener {
+  const { log } = ports
+  const keeper = keep(ports, logName)
   const reader = lineReader()
   const tell = progressTeller()
   let told = nothingTold
-  let written: Promise<void> = Promise.resolve()
   let foreign: string[] = []
   const showForeign = (): void => {
     if (foreign.length > 0) log.untrusted(foreign.join('\n'))
@@ -146,15 +193,13 @@ function listen({ log, records }: BenchmarkPorts): Listener {
   }
   return {
     hear(text) {
-      written = written
-        .then(() => records.appendLog(logName, text))
-        .catch((error: unknown) => log.warning(`${logName} is not whole: ${messageOf(error)}`))
+      keeper.write(text)
       take(reader.push(text))
     },
     told: () => told,
     async end() {
       take(reader.end())
-      await written
+      await keeper.end()
     },
   }
 }

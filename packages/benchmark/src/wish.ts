@@ -4,6 +4,8 @@ import type { Asked } from './result.ts'
 export interface BenchmarkWish extends Asked {
   /** The Python that runs the program; undefined: the first one on the host that imports PyTorch. */
   readonly python?: string | undefined
+  /** A version of PyTorch to install first; undefined: what the host has. */
+  readonly pytorch?: string | undefined
   /** Limit of the whole run on the host, in milliseconds. */
   readonly timeoutMs: number
 }

@@ -24,6 +24,8 @@ interface Scene {
   readonly prepared?: string
   readonly output?: string
   readonly end?: JobEnd
+  /** How the installation of PyTorch ends. */
+  readonly installed?: JobEnd
   /** Runs in place of following the job. */
   readonly follow?: (cancel: AbortController) => Promise<JobEnd>
   readonly wish?: Partial<BenchmarkWish>
@@ -39,6 +41,10 @@ async function play(scene: Scene) {
   const running = {
     id: 'job-1',
     follow: async (onOutput: (text: string) => void) => {
+      if (seen.jobs.at(-1)?.name === 'install-pytorch') {
+        onOutput('Downloading torch (800 MiB)\n')
+        return scene.installed ?? ({ how: 'exited', exitCode: 0 } as const)
+      }
       onOutput(scene.output ?? lines(wholeRun))
       if (scene.follow !== undefined) return scene.follow(cancel)
       return scene.end ?? ({ how: 'exited', exitCode: 0 } as const)
@@ -131,6 +137,28 @@ describe('a run that completes', () => {
     const { result, said } = await play({ appendLog: () => Promise.reject(new Error('no space left')) })
     expect(result.status).toBe('completed')
     expect(said.warnings[0]).toContain('no space left')
+  })
+})
+
+describe('a run with a version of PyTorch', () => {
+  test('installs it first, and runs with the Python of its own folder', async () => {
+    const { result, seen, said } = await play({ wish: { pytorch: '2.9.1' } })
+    expect(seen.jobs.map(({ name }) => name)).toEqual(['install-pytorch', 'resnet50'])
+    expect(seen.jobs[0]?.command.slice(-3)).toEqual(['python3', '/tmp/gpu-actions-benchmark.abc', '2.9.1'])
+    expect(seen.jobs[1]?.command[0]).toBe('/tmp/gpu-actions-benchmark.abc/venv/bin/python')
+    expect(said.untrusted).toEqual(['Downloading torch (800 MiB)\n'])
+    expect(result.setupSeconds).toBeGreaterThan(0)
+  })
+
+  test('that cannot be installed fails before anything is measured', async () => {
+    const { result, fault, seen } = await play({
+      wish: { pytorch: '9.9.9' },
+      installed: { how: 'exited', exitCode: 1 },
+    })
+    expect(fault).toBeInstanceOf(OutsideFault)
+    expect(result).toMatchObject({ status: 'failed', setupSeconds: null })
+    expect(seen.jobs).toHaveLength(1)
+    expect(seen.scripts.at(-1)).toContain('rm -rf')
   })
 })
 
