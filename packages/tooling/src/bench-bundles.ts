@@ -34,8 +34,13 @@ function report(): { readonly withinSize: boolean; readonly withinTime: boolean 
   const node = process.execPath
   const env = runnerEnv(temp)
   const starts: Start[] = [
-    { name: 'empty Node', args: [nothing], exitCode: 0 },
-    ...actions.map(({ name }) => ({ name, args: [join(tree, 'dist', `${name}.js`)], exitCode: 1 })),
+    { name: 'empty Node', args: [nothing], exitCode: 0, says: /^$/ },
+    ...actions.map(({ name }) => ({
+      name,
+      args: [join(tree, 'dist', `${name}.js`)],
+      exitCode: 1,
+      says: /inputs? (is|are) wrong/,
+    })),
   ]
   const times = timeStarts(starts, { node, cwd, env, rounds })
   const empty = times.get('empty Node')?.medianMs ?? Number.NaN
@@ -60,15 +65,18 @@ function report(): { readonly withinSize: boolean; readonly withinTime: boolean 
   return { withinSize, withinTime }
 }
 
-// Inputs that every action refuses: a region that is none, an unknown choice, nothing that is required.
+// A job as the runner describes it, with inputs that every action refuses.
 function runnerEnv(temp: string): Readonly<Record<string, string>> {
-  return {
-    PATH: '/usr/bin:/bin',
-    RUNNER_TEMP: temp,
-    'INPUT_AWS-REGION': 'no region',
-    'INPUT_LEASE-ID': 'no lease',
-    'INPUT_RETENTION-DAYS': '-1',
+  const github = { GITHUB_ACTIONS: 'true', GITHUB_REPOSITORY: 'org/consumer', GITHUB_SERVER_URL: 'https://github.com' }
+  const run = {
+    GITHUB_RUN_ID: '1',
+    GITHUB_RUN_ATTEMPT: '1',
+    GITHUB_RUN_NUMBER: '1',
+    GITHUB_JOB: 'bench',
+    GITHUB_SHA: '0'.repeat(40),
   }
+  const inputs = { 'INPUT_AWS-REGION': 'no region', 'INPUT_LEASE-ID': 'no lease', 'INPUT_RETENTION-DAYS': '-1' }
+  return { PATH: '/usr/bin:/bin', RUNNER_TEMP: temp, ...github, ...run, ...inputs }
 }
 
 /** What a refused start reads of the release tree, as Node itself tells. */

@@ -7,11 +7,12 @@ export interface Times {
   readonly maxMs: number
 }
 
-/** One thing to start: `node` with these arguments, which must end with this code. */
+/** One thing to start: `node` with these arguments, which must end with this code and say this on stdout. */
 export interface Start {
   readonly name: string
   readonly args: readonly string[]
   readonly exitCode: number
+  readonly says: RegExp
 }
 
 /**
@@ -25,12 +26,14 @@ export function timeStarts(
 ): ReadonlyMap<string, Times> {
   const samples = new Map<string, number[]>(starts.map(({ name }) => [name, []]))
   for (let round = 0; round <= rounds; round += 1) {
-    for (const { name, args, exitCode } of starts) {
+    for (const { name, args, exitCode, says } of starts) {
       const since = performance.now()
       const { status, stdout, stderr } = spawnSync(node, args, { cwd, env, encoding: 'utf8' })
       const ms = performance.now() - since
-      if (status !== exitCode)
-        throw new Error(`${name} ended with ${String(status)}, not ${exitCode}:\n${stdout}${stderr}`)
+      if (status !== exitCode || !says.test(stdout))
+        throw new Error(
+          `${name} ended with ${String(status)}, not ${exitCode}, or said something else:\n${stdout}${stderr}`,
+        )
       // The first round fills the file cache.
       if (round > 0) samples.get(name)?.push(ms)
     }
