@@ -24,7 +24,7 @@ describe('cancelling', () => {
     const [interrupt, terminate] = times
     expect((terminate?.after ?? 0) - (interrupt?.after ?? 0)).toBeGreaterThanOrEqual(700)
     expect(Date.now() - started).toBeGreaterThanOrEqual(1000)
-    await hasEnded(childOf(trace))
+    await expect(hasEnded(childOf(trace))).resolves.toBeUndefined()
     expect(result.conclusion).toBe('cancelled')
   })
 
@@ -116,7 +116,7 @@ jobs:
     )
     expect(trace.slice(0, 3)).toEqual(['pre a', 'main a success', expect.stringContaining('child')])
     expect(trace).toHaveLength(3)
-    await hasEnded(childOf(trace))
+    await expect(hasEnded(childOf(trace))).resolves.toBeUndefined()
     expect(conclusions(result)).toEqual({ a: 'failure' })
   })
 })
@@ -158,5 +158,5 @@ jobs:
 
 test('what a finished job left running is killed', async () => {
   const { trace } = await run(steps(`- run: 'sleep 600 > /dev/null 2>&1 & echo "trace: child $!"'\n`))
-  await hasEnded(childOf(trace.filter(line => !line.includes('$'))))
+  await expect(hasEnded(childOf(trace.filter(line => !line.includes('$'))))).resolves.toBeUndefined()
 })

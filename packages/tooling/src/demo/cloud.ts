@@ -1,12 +1,7 @@
 import { readFile } from 'node:fs/promises'
+import { readScenario, startOfflineCloud } from '@gpu-actions/offline-cloud'
+import type { CloudState } from '@gpu-actions/offline-cloud'
 import { parse } from 'yaml'
-
-/** What of the offline cloud's state this package reads; the whole is in packages/offline-cloud. */
-export interface CloudView {
-  readonly living: { readonly instances: number; readonly volumes: number; readonly interfaces: number }
-  readonly artifacts: readonly { readonly name: string; readonly size: number; readonly finalized: boolean }[]
-  readonly calls: Readonly<Record<string, number>>
-}
 
 /** A cloud that a workflow runs against, whoever started it. */
 export interface Cloud {
@@ -41,17 +36,16 @@ export async function openCloud(scenarioFile?: string): Promise<Cloud> {
       throw new Error('--scenario is for a cloud started here, but AWS_ENDPOINT_URL is set')
     return { url, env: stepEnvironment(process.env), stop: async () => {} }
   }
-  const { startOfflineCloud } = await import('@gpu-actions/offline-cloud')
-  const scenario = scenarioFile === undefined ? undefined : parse(await readFile(scenarioFile, 'utf8'))
-  const cloud = await startOfflineCloud(scenario === undefined ? {} : { scenario })
+  const scenario = scenarioFile === undefined ? {} : readScenario(parse(await readFile(scenarioFile, 'utf8')) ?? {})
+  const cloud = await startOfflineCloud({ scenario })
   return { url: cloud.url, env: stepEnvironment(cloud.env), stop: () => cloud.stop() }
 }
 
 /** What lives in the cloud, and every call that was counted. */
-export async function viewCloud(url: string): Promise<CloudView> {
+export async function viewCloud(url: string): Promise<CloudState> {
   const reply = await fetch(new URL('/_offline/state', url))
   if (!reply.ok) throw new Error(`${url} is no offline cloud: ${reply.status}`)
-  return (await reply.json()) as CloudView
+  return (await reply.json()) as CloudState
 }
 
 export const fetchArtifact = async (url: string, name: string): Promise<Uint8Array> => {
@@ -60,7 +54,8 @@ export const fetchArtifact = async (url: string, name: string): Promise<Uint8Arr
   return new Uint8Array(await reply.arrayBuffer())
 }
 
-export const isAnythingAlive = ({ living }: CloudView) => living.instances + living.volumes + living.interfaces > 0
+export const isAnythingAlive = ({ living }: Pick<CloudState, 'living'>) =>
+  living.instances + living.volumes + living.interfaces > 0
 
-export const describeLiving = ({ living }: CloudView) =>
+export const describeLiving = ({ living }: Pick<CloudState, 'living'>) =>
   `${living.instances} instances, ${living.volumes} volumes, ${living.interfaces} interfaces`

@@ -1,12 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
+import type { CloudState } from '@gpu-actions/offline-cloud'
 import { runWorkflow } from '@gpu-actions/workflow-runner'
 import type { WorkflowOptions, WorkflowResult } from '@gpu-actions/workflow-runner'
 import { root } from '../repository.ts'
 import type { Archive } from './unpack.ts'
 import { unpackEvidence } from './unpack.ts'
-import type { CloudView } from './cloud.ts'
 import { describeLiving, fetchArtifact, isAnythingAlive, openCloud, viewCloud } from './cloud.ts'
 import { layOutConsumer, mapRepositories } from './consumer.ts'
 
@@ -27,7 +27,7 @@ export interface SessionOptions {
 
 export interface SessionEnd {
   readonly result: WorkflowResult
-  readonly view: CloudView
+  readonly view: CloudState
   /** Files below `options.evidence`, relative to it. */
   readonly evidence: readonly string[]
 }
@@ -105,7 +105,7 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   }
 }
 
-async function bringHome(url: string, view: CloudView, folder: string): Promise<readonly string[]> {
+async function bringHome(url: string, view: CloudState, folder: string): Promise<readonly string[]> {
   const archives: Archive[] = []
   for (const { name, finalized } of view.artifacts) {
     if (finalized) archives.push({ name, zip: await fetchArtifact(url, name) })
@@ -117,7 +117,7 @@ async function bringHome(url: string, view: CloudView, folder: string): Promise<
 export const exitCodeOf = ({ result, view }: SessionEnd) =>
   result.conclusion === 'success' && !isAnythingAlive(view) ? 0 : 1
 
-export const livingLine = (view: CloudView) => `still alive in the cloud: ${describeLiving(view)}`
+export const livingLine = (view: CloudState) => `still alive in the cloud: ${describeLiving(view)}`
 
 /** A path as one would type it from here. */
 export const shown = (file: string) => {
