@@ -167,7 +167,7 @@ describeApart('a service', () => {
         `while [ "$(systemctl show -p SubState --value kept)" = running ]; do sleep 0.05; done; for unit in bad cut gone kept none; do ${ask}; done`,
     )
     expect(result.stdout.split('\n')).toEqual([
-      '1',
+      '7',
       expect.stringMatching(/ActiveState=failed Result=exit-code ExecMainCode=1 ExecMainStatus=7/),
       expect.stringMatching(/ActiveState=failed Result=signal ExecMainCode=2 ExecMainStatus=9/),
       expect.stringMatching(/LoadState=not-found ActiveState=inactive/),

@@ -13,24 +13,19 @@ import shutil
 import socket
 import time
 
+import agent
 import commands
 import processes
 import rootfs
 import systemd
+import tree
 import user_data
+from events import tell
 from redirect import redirected
 
-OUTPUT_LIMIT = 1 << 20
 REQUEST_LIMIT = 1 << 20
 PATHS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-STOPPED_BY_AGENT = 137  # The SSM agent's exit code for a command that it has killed.
 POWER_GRACE = 3.0
-
-
-def tell(event, **values):
-    line = json.dumps({"event": event, **values}).encode() + b"\n"
-    while line:
-        line = line[os.write(1, line) :]
 
 
 class Machine:
@@ -182,7 +177,7 @@ class Machine:
         with open(script, "wb") as file:
             file.write(body if self.apart else redirected(body, self.prefix))
         os.chmod(script, 0o700)
-        Command(self, order, script, order.get("workingDirectory") or folder)
+        agent.Command(self, order, script, order.get("workingDirectory") or folder)
 
     def cancel(self, order):
         if order["id"] in self.running:
@@ -270,79 +265,18 @@ class Machine:
         self.loop.watch(connection, read)
 
 
-class Command:
-    """One script of the SSM agent: done when it has ended and nobody holds its output any more."""
-
-    def __init__(self, machine, order, script, directory):
-        self.machine, self.id, self.timed_out, self.code = machine, order["id"], False, None
-        loop = machine.loop
-        self.outputs = [processes.Output(loop, OUTPUT_LIMIT, on_end=self.finish) for _ in range(2)]
-        environment = {"HOME": "/root", **machine.environment}
-        environment["AWS_SSM_INSTANCE_ID"] = machine.order["instanceId"]
-        out, errors = self.outputs
-        try:
-            self.pid = processes.spawn(
-                ["/bin/sh", "-c", script], environment, directory, out.writer, errors.writer
-            )
-        except OSError as error:
-            tell("result", id=self.id, exitCode=1, stdout="", stderr=f"{error}\n", timedOut=False)
-            for output in self.outputs:
-                output.close()
-            return
-        finally:
-            for output in self.outputs:
-                os.close(output.writer)
-        self.group = self.pid
-        machine.running[self.id] = self
-        self.limit = loop.after(order["timeoutSeconds"], lambda: self.end_early(True))
-        loop.ended(self.pid, self.main_ended)
-
-    def main_ended(self, status):
-        self.code = processes.exit_code(status) if self.code is None else self.code
-        self.pid = None
-        self.finish()
-
-    def finish(self):
-        if self.pid is None and not any(output.open for output in self.outputs):
-            self.report()
-
-    def end_early(self, timed_out):
-        """The agent kills the script's process group; what has left the group lives on."""
-        self.timed_out = timed_out
-        self.code = STOPPED_BY_AGENT
-        processes.signal_group(self.group)
-        for output in self.outputs:
-            output.read_available()
-            output.close()
-        self.report()
-
-    def report(self):
-        if self.machine.running.pop(self.id, None) is None:
-            return
-        self.limit.cancel()
-        out, errors = (output.text() for output in self.outputs)
-        tell(
-            "result",
-            id=self.id,
-            exitCode=self.code,
-            stdout=out,
-            stderr=errors,
-            timedOut=self.timed_out,
-        )
-
-
 def prepare_here(order):
     """Where the computer gives no namespaces: the same folders, below the machine's directory."""
     root = os.path.realpath(order["directory"])
     for name in ("run", "tmp"):
         shutil.rmtree(f"{root}/{name}", ignore_errors=True)
-    tree = rootfs.Tree(root, None)
-    rootfs.make_folders(tree)
+    own = tree.Tree(root, None)
+    tree.make_folders(own)
     for name in ("tmp", "run/systemd/system", "run/offline"):
-        tree.folder(name)
-    rootfs.write_shims(tree, commands.NAMES, root)
-    rootfs.write_date(tree, "/bin/date", root)
-    rootfs.write_python(tree, order["python"])
+        own.folder(name)
+    tree.write_shims(own, commands.NAMES, root)
+    tree.write_date(own, "/bin/date", root)
+    tree.write_python(own, order["python"])
     processes.adopt_orphans()
 
 
