@@ -5,7 +5,7 @@ import { hastyClock, startRig } from './ssm-fixture.ts'
 describeHost(
   'SSM',
   async () => {
-    const rig = await startRig()
+    const rig = await startRig({ scenario: { timings: { consistencySeconds: 0.05, deliverySeconds: 0.02 } } })
     const target = rig.target(hastyClock)
     await waitForRegistration(target, { deadline: Date.now() + 30_000, diagnose: () => Promise.resolve('') })
     return {

@@ -40,6 +40,9 @@ const deaf: Standing = {
   advice: 'See whether the machine still runs and its agent is Online.',
 }
 
+/** Standard error joins standard output in the script, so only the agent itself writes here; the exit code we know. */
+const agentsWords = (stderr: string): string => stderr.replace(/^\n?failed to run commands: exit status \d+\n?$/, '')
+
 /** Waits for the end of a command that was sent. */
 async function outcomeOf(target: SsmTarget, commandId: string, waiting: Waiting): Promise<TransportResult> {
   const { clock, instanceId } = target
@@ -54,7 +57,7 @@ async function outcomeOf(target: SsmTarget, commandId: string, waiting: Waiting)
     if (invocation !== undefined && standing?.kind === 'ended')
       return {
         exitCode: invocation.ResponseCode ?? -1,
-        output: `${invocation.StandardOutputContent ?? ''}${invocation.StandardErrorContent ?? ''}`,
+        output: `${invocation.StandardOutputContent ?? ''}${agentsWords(invocation.StandardErrorContent ?? '')}`,
         calls,
       }
     if (over) throw statusFault(instanceId, standing, invocation?.StatusDetails ?? 'none', waiting.timeoutMs)
