@@ -74,7 +74,10 @@ async function chooseLease(chosen: string | undefined, directories: RunDirectori
     ])
   }
   if (others.length > 0) {
-    throw new UserFault('This job has several leases: choose one with the input lease-id, in a step for each', ids)
+    throw new UserFault(
+      'This job has several leases or hosts: choose one with the input lease-id, in a step for each',
+      ids,
+    )
   }
   return only
 }

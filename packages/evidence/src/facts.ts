@@ -61,7 +61,9 @@ export const priceOf = (lease: Lease | null, receipt: Receipt | null): Price | n
 const machines = (count: number): string => (count === 1 ? '1 machine' : `${count} machines`)
 
 /** What the receipt proves, in a line. */
-export function teardownWords(receipt: Receipt | null): string {
+export function teardownWords({ receipt, lease, attempts, result }: Evidence): string {
+  const unrented = lease === null && attempts === null && result !== null && result.leaseId === null
+  if (receipt === null && unrented) return 'nothing to end: the host was not rented'
   if (receipt === null) return '**not proved**: there is no receipt'
   if (receipt.remaining > 0) return `**${receipt.remaining} remaining**: see the receipt for how to end it by hand`
   const gone = receipt.machines.filter(machine => machine.goneAt !== null).length

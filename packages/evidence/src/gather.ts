@@ -22,7 +22,7 @@ const absent = {
   lease: 'there is no lease.json: no machine was leased',
   attempts: 'there is no attempts.json: no launch was tried',
   result: 'there is no result.json: the benchmark did not end with a result',
-  receipt: 'there is no receipt.json: the teardown has not run yet, or did not end',
+  receipt: 'there is no receipt.json: no teardown has ended yet, or there was nothing to end',
 }
 
 type Kind = keyof typeof absent

@@ -30,6 +30,12 @@ interface Scale {
   y(ms: number): number
 }
 
+/** Not by spreading: a long run has more steps than a call can have arguments. */
+const bounds = (steps: readonly number[]): { readonly fastest: number; readonly slowest: number } => ({
+  fastest: steps.reduce((least, ms) => Math.min(least, ms), Infinity),
+  slowest: steps.reduce((most, ms) => Math.max(most, ms), -Infinity),
+})
+
 /** The step times as one line; where steps are many, a column spans from its fastest to its slowest step. */
 function line(steps: readonly number[], scale: Scale): string {
   const size = Math.max(1, Math.ceil(steps.length / columns))
@@ -37,8 +43,9 @@ function line(steps: readonly number[], scale: Scale): string {
   for (let start = 0; start < steps.length; start += size) {
     const chunk = steps.slice(start, start + size)
     const x = at(scale.x(start + chunk.length / 2))
-    points.push(`${x},${at(scale.y(Math.min(...chunk)))}`)
-    if (chunk.length > 1) points.push(`${x},${at(scale.y(Math.max(...chunk)))}`)
+    const { fastest, slowest } = bounds(chunk)
+    points.push(`${x},${at(scale.y(fastest))}`)
+    if (chunk.length > 1) points.push(`${x},${at(scale.y(slowest))}`)
   }
   return points.length === 1
     ? `<circle cx="${points[0]?.split(',')[0] ?? 0}" cy="${points[0]?.split(',')[1] ?? 0}" r="2" fill="#0969da"/>`
@@ -66,7 +73,7 @@ function blockMarks(result: Result, scale: Scale): string {
 export function makePicture(result: Result): string | undefined {
   const steps = result.blocks.flatMap(block => block.stepMs)
   if (steps.length === 0) return undefined
-  const [fastest, slowest] = [Math.min(...steps), Math.max(...steps)]
+  const { fastest, slowest } = bounds(steps)
   const margin = Math.max((slowest - fastest) * 0.1, slowest * 0.01)
   const [low, high] = [Math.max(0, fastest - margin), slowest + margin]
   const scale: Scale = {

@@ -1,5 +1,5 @@
 import type { Result } from '@gpu-actions/benchmark'
-import { describeOutcome, type Attempts, type Receipt } from '@gpu-actions/lease'
+import { describeOutcome, type Attempts } from '@gpu-actions/lease'
 import {
   batchWords,
   blockFigures,
@@ -51,7 +51,7 @@ function overview(evidence: Evidence): string {
     ['price', priceWords(priceOf(lease, receipt))],
     ['billed', secondsWords(receipt?.billedSeconds)],
     ['cost', usdWords(receipt?.costUsd)],
-    ['teardown', teardownWords(receipt)],
+    ['teardown', teardownWords(evidence)],
     ['collected', cell(run.collectedAt)],
   ])
 }
@@ -79,24 +79,26 @@ function benchmark(result: Result): string {
   return `## Benchmark\n\n${rows}`
 }
 
+/** Fastest, median and slowest step of a block, in milliseconds. */
+function spread(stepMs: readonly number[]): readonly string[] {
+  const sorted = [...stepMs].sort((a, b) => a - b)
+  const [low = Number.NaN, high = low] = sorted.slice((sorted.length - 1) >> 1, (sorted.length >> 1) + 1)
+  return [sorted[0], (low + high) / 2, sorted.at(-1)].map(ms => figure(ms))
+}
+
 function blocks(result: Result): string {
   const figures = blockFigures(result)
   if (figures.length === 0) return ''
   const shown = limited(
-    result.blocks.map((block, index) => {
-      const sorted = [...block.stepMs].sort((a, b) => a - b)
-      return [
-        String(index + 1),
-        String(block.stepMs.length),
-        figure(figures[index]),
-        figure(sorted[0]),
-        figure(sorted[Math.floor(sorted.length / 2)]),
-        figure(sorted.at(-1)),
-        `${figure(block.lossFirst)} → ${figure(block.lossLast)}`,
-      ]
-    }),
+    result.blocks.map((block, index) => [
+      String(index + 1),
+      String(block.stepMs.length),
+      figure(figures[index]),
+      ...spread(block.stepMs),
+      `${figure(block.lossFirst)} → ${figure(block.lossLast)}`,
+    ]),
   )
-  const header = ['block', 'steps', 'images/s', 'fastest step, ms', 'middle step, ms', 'slowest step, ms', 'loss']
+  const header = ['block', 'steps', 'images/s', 'fastest step, ms', 'median step, ms', 'slowest step, ms', 'loss']
   const rest = figures.length > mostRows ? `\n\n${figures.length - mostRows} more blocks are in \`evidence.json\`.` : ''
   return `## Blocks\n\n${sparkline(figures)}\n\n${table([header, ...shown])}${rest}\n\n![step times](throughput.svg)`
 }
@@ -145,7 +147,8 @@ function attemptTable(record: Attempts | null): string {
   return `## Launch attempts\n\n${table([['attempt', 'type', 'place', 'market', 'at', 'outcome'], ...rows])}`
 }
 
-function teardown(receipt: Receipt | null): string {
+function teardown(evidence: Evidence): string {
+  const { receipt } = evidence
   if (receipt === null) return ''
   const rows = limited(
     receipt.machines.map(machine => [
@@ -164,7 +167,7 @@ function teardown(receipt: Receipt | null): string {
     one => `### Left: ${plain(one.kind)} ${plain(one.id)}, ${plain(one.state)}\n\n${link('Console', one.consoleLink)}\n\n${fenced(one.byHand)}`, // prettier-ignore
   )
   const problems = receipt.problems.length === 0 ? [] : [bullets(receipt.problems.map(plain))]
-  return ['## Teardown', `${teardownWords(receipt)}.`, table([header, ...rows]), ...left, ...problems].join('\n\n')
+  return ['## Teardown', `${teardownWords(evidence)}.`, table([header, ...rows]), ...left, ...problems].join('\n\n')
 }
 
 function missingPart({ missing }: Evidence): string {
@@ -174,13 +177,13 @@ function missingPart({ missing }: Evidence): string {
 
 /** `report.md`: the evidence for a person, readable in a minute. Whatever came from a record is text in it. */
 export function makeReport(evidence: Evidence): string {
-  const { result, receipt } = evidence
+  const { result } = evidence
   const parts = [
     headline(evidence),
     verdictLine(evidence),
     overview(evidence),
     missingPart(evidence),
-    teardown(receipt),
+    teardown(evidence),
     result === null ? '' : benchmark(result),
     result === null ? '' : blocks(result),
     environment(evidence.environment),

@@ -22,7 +22,7 @@ export function makeSummary(evidence: Evidence, artifact: ArtifactLink | null): 
     ['Epochs', cell(result?.workload.asked.epochs)],
     ['Batch size', batchWords(result)],
     ['Cost', usdWords(receipt?.costUsd)],
-    ['Teardown', teardownWords(receipt)],
+    ['Teardown', teardownWords(evidence)],
     ['Evidence', artifact === null ? 'not uploaded' : link(artifact.name, artifact.url)],
   ])
   const notes = [
