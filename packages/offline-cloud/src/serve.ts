@@ -42,7 +42,7 @@ export interface OfflineCloud {
   stop(): Promise<void>
 }
 
-const isListening = (server: ServerType, port: number): Promise<void> =>
+const listen = (server: ServerType, port: number): Promise<void> =>
   new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, '127.0.0.1', () => {
@@ -61,7 +61,7 @@ export async function serveCloud(
   const server = createAdaptorServer({
     fetch: (request, env) => app?.fetch(request, env) ?? new Response('starting', { status: 503 }),
   })
-  await isListening(server, options.port ?? 0)
+  await listen(server, options.port ?? 0)
   const address = server.address() as AddressInfo
   const url = `http://127.0.0.1:${address.port}`
   const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'offline-cloud-')))
@@ -80,7 +80,7 @@ export async function serveCloud(
     ec2: emptyEc2(),
     ssm: emptySsm(),
     sessions: createSessions(),
-    issuer: await createIssuer(`${url}/_github/issuer`, clock.now),
+    issuer: await createIssuer(`${url}/_github/issuer`, () => clock.now()),
     artifacts: createArtifactStore(join(directory, 'artifacts')),
     createMachine,
     machines: new Map(),

@@ -51,8 +51,8 @@ export function terminateInstances(
 /** GetConsoleOutput: what the machine printed so far, base64. */
 export function getConsoleOutput(cloud: Cloud, node: QueryNode, region: RegionData): { readonly [name: string]: Xml } {
   const id = text(node, 'InstanceId') ?? ''
-  instancesByIds(cloud, region.name, [id])
-  const output = cloud.machines.get(id)?.consoleOutput() ?? ''
+  const [instance] = instancesByIds(cloud, region.name, [id])
+  const output = cloud.machines.get(id)?.consoleOutput() ?? instance?.console ?? ''
   return {
     instanceId: id,
     timestamp: time(cloud.clock.now()),

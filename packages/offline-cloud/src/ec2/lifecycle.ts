@@ -72,7 +72,7 @@ function boot(cloud: Cloud, instance: Instance, neverRegisters: boolean): void {
     userData: instance.userData,
     python: cloud.python,
     env: { AWS_ENDPOINT_URL: cloud.url(), AWS_REGION: instance.region },
-    now: cloud.clock.now,
+    now: () => cloud.clock.now(),
   })
   cloud.machines.set(instance.id, machine)
   void machine.poweredOff.then(() => poweredOff(cloud, instance))
@@ -124,8 +124,10 @@ function end(cloud: Cloud, instance: Instance): void {
 
 function halt(cloud: Cloud, instance: Instance): void {
   const machine = cloud.machines.get(instance.id)
+  if (machine === undefined) return
   cloud.machines.delete(instance.id)
-  void machine?.kill()
+  instance.console = machine.consoleOutput()
+  void machine.kill()
 }
 
 function finish(cloud: Cloud, instance: Instance): void {

@@ -162,6 +162,7 @@ function createInstance(
     terminatedAt: null,
     ssm: 'offline',
     registeredAt: null,
+    console: '',
     volumes: volumes.map(volume => volume.id),
     interfaces: [card.id],
   }

@@ -16,11 +16,15 @@ const privateName = (region: string, address: string): string =>
 const publicName = (region: string, address: string): string =>
   `ec2-${address.replaceAll('.', '-')}.${region === 'us-east-1' ? 'compute-1' : `${region}.compute`}.amazonaws.com`
 
-/** An instance as DescribeInstances shows it. A terminated one has lost its network, its volumes and its addresses. */
+/**
+ * An instance as DescribeInstances shows it. A pending one, so also the reply of the launch, shows neither volumes nor
+ * public address yet; a terminated one has lost its network, its volumes and its addresses.
+ */
 export function instanceView(cloud: Cloud, instance: Instance): Xml {
   const { region, type, image } = instance
   const isAlive = instance.state !== 'terminated'
-  const hasPublicIp = isAlive && instance.publicIp !== null && instance.state !== 'stopped'
+  const isPending = instance.state === 'pending'
+  const hasPublicIp = isAlive && !isPending && instance.publicIp !== null && instance.state !== 'stopped'
   const profile = instanceProfiles.find(({ name }) => name === instance.profile)
   return {
     instanceId: instance.id,
@@ -48,12 +52,14 @@ export function instanceView(cloud: Cloud, instance: Instance): Xml {
     architecture: type.architecture,
     rootDeviceType: 'ebs',
     rootDeviceName: instance.rootDevice,
-    blockDeviceMapping: items(isAlive ? attachedVolumes(cloud, instance).map(mappingView) : []),
+    blockDeviceMapping: items(isAlive && !isPending ? attachedVolumes(cloud, instance).map(mappingView) : []),
     virtualizationType: 'hvm',
     clientToken: instance.clientToken,
     tagSet: tagSet(instance.tags),
     hypervisor: 'xen',
-    networkInterfaceSet: items(isAlive ? attachedInterfaces(cloud, instance).map(cardView) : []),
+    networkInterfaceSet: items(
+      isAlive ? attachedInterfaces(cloud, instance).map(card => cardView(card, hasPublicIp)) : [],
+    ),
     iamInstanceProfile:
       profile === undefined || !isAlive ? undefined : { arn: profileArn(profile.name), id: profile.id },
     ebsOptimized: instance.ebsOptimized,
@@ -112,17 +118,14 @@ const association = (card: NetworkInterface): Xml =>
     ? undefined
     : { publicIp: card.publicIp, publicDnsName: publicName(card.region, card.publicIp), ipOwnerId: 'amazon' }
 
-const attachmentView = (card: NetworkInterface): Xml =>
-  card.instance === null
-    ? undefined
-    : {
-        attachmentId: card.attachment,
-        deviceIndex: 0,
-        networkCardIndex: 0,
-        status: 'attached',
-        attachTime: time(card.created),
-        deleteOnTermination: card.deleteOnTermination,
-      }
+const attachmentView = (card: NetworkInterface): { readonly [name: string]: Xml } => ({
+  attachmentId: card.attachment,
+  deviceIndex: 0,
+  networkCardIndex: 0,
+  status: 'attached',
+  attachTime: time(card.created),
+  deleteOnTermination: card.deleteOnTermination,
+})
 
 const cardBase = (card: NetworkInterface): { readonly [name: string]: Xml } => ({
   networkInterfaceId: card.id,
@@ -144,23 +147,24 @@ const cardBase = (card: NetworkInterface): { readonly [name: string]: Xml } => (
   interfaceType: 'interface',
 })
 
-const cardView = (card: NetworkInterface): Xml => ({ ...cardBase(card), attachment: attachmentView(card) })
+const cardView = (card: NetworkInterface, hasPublicIp: boolean): Xml => ({
+  ...cardBase(card),
+  association: hasPublicIp ? association(card) : undefined,
+  attachment: attachmentView(card),
+})
 
 /** An interface as DescribeNetworkInterfaces shows it. */
-export const interfaceView = (card: NetworkInterface): Xml => {
-  const attachment = attachmentView(card)
-  return {
-    ...cardBase(card),
-    availabilityZone: card.zone.name,
-    availabilityZoneId: card.zone.id,
-    requesterManaged: false,
-    tagSet: tagSet(card.tags),
-    attachment:
-      typeof attachment === 'object' && !Array.isArray(attachment)
-        ? { ...attachment, instanceId: card.instance ?? undefined, instanceOwnerId: account }
-        : undefined,
-  }
-}
+export const interfaceView = (card: NetworkInterface): Xml => ({
+  ...cardBase(card),
+  availabilityZone: card.zone.name,
+  availabilityZoneId: card.zone.id,
+  requesterManaged: false,
+  tagSet: tagSet(card.tags),
+  attachment:
+    card.instance === null
+      ? undefined
+      : { ...attachmentView(card), instanceId: card.instance, instanceOwnerId: account },
+})
 
 /** A volume as DescribeVolumes shows it. */
 export const volumeView = (volume: Volume): Xml => ({

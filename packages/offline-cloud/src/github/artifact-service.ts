@@ -84,7 +84,7 @@ export async function callArtifactService(
 const signedUrl = (cloud: Cloud, artifact: Artifact, name: string): string => {
   const expires = new Date(cloud.clock.now() + 3_600_000).toISOString()
   const query = new URLSearchParams({ sv: '2025-11-05', se: expires, sig: artifact.signature })
-  return `${cloud.url()}/_github/blobs/${artifact.id}/${encodeURIComponent(name)}?${query}`
+  return `${cloud.url()}/_github/blobs/${artifact.id}/${encodeURIComponent(name)}?${query.toString()}`
 }
 
 async function createArtifact(cloud: Cloud, input: unknown): Promise<object> {
