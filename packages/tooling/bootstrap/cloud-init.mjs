@@ -8,17 +8,7 @@ import { provideUv, uvEnv } from './uv.mjs'
 const what = 'cloud-init'
 const system = '/usr/bin/python3'
 const importable = ['-c', 'import cloudinit.user_data, cloudinit.handlers, cloudinit.stages']
-const packages = [
-  'PyYAML',
-  'Jinja2',
-  'configobj',
-  'jsonschema',
-  'jsonpatch',
-  'oauthlib',
-  'requests',
-  'pyserial',
-  'netifaces; python_version < "3.12"',
-]
+const packages = ['PyYAML', 'Jinja2', 'configobj', 'jsonschema', 'jsonpatch', 'oauthlib', 'requests', 'pyserial']
 
 // The wrapper finds its folder by itself: the folder is renamed when it is whole.
 const wrapper = `#!/bin/sh

@@ -27,7 +27,10 @@ async function install(/** @type {string} */ root, /** @type {(line: string) => 
   let { ok, output } = await npm(['ci'])
   // npm ci refuses a lock file without the optional packages of other platforms, which npm leaves out when the registry
   // that it was made with does not list them (npm/cli#4828). npm install takes the versions of the lock file too.
-  if (!ok && output.includes('EUSAGE')) ({ ok, output } = await npm(['install', '--no-save']))
+  if (!ok && output.includes('EUSAGE')) {
+    report('npm install')
+    ;({ ok, output } = await npm(['install', '--no-save']))
+  }
   if (ok) return
   const words = output.split('\n').filter(line => line.startsWith('npm error'))
   throw new CannotHave(

@@ -15,6 +15,12 @@ export class CannotHave extends Error {
 
 const seconds = (/** @type {number} */ since) => `${((Date.now() - since) / 1000).toFixed(1)} s`
 
+/** Steps at work, each with the last line of its program. One sign of life tells of all: they run side by side. */
+const atWork = new Map()
+const signOfLifeMs = 15_000
+let signOfLife
+let started = 0
+
 /** @param {string} line */
 export function say(line) {
   process.stderr.write(`set-up: ${line}\n`)
@@ -31,17 +37,32 @@ export function say(line) {
  */
 export async function step(title, work, detail = '') {
   const since = Date.now()
-  let last = ''
   say(`${title}${detail && ` (${detail})`} …`)
-  const signOfLife = setInterval(() => say(`${title}: ${seconds(since)}${last && `, ${last}`}`), 10_000)
+  enter(title)
   try {
-    const value = await work(line => (last = line.slice(0, 100)))
+    const value = await work(line => atWork.set(title, line.slice(0, 60)))
     say(`${title}: done in ${seconds(since)}`)
     return value
   } catch (error) {
     say(`${title}: failed after ${seconds(since)}`)
     throw error
   } finally {
-    clearInterval(signOfLife)
+    leave(title)
   }
+}
+
+function enter(/** @type {string} */ title) {
+  if (atWork.size === 0) {
+    started = Date.now()
+    signOfLife = setInterval(() => {
+      const steps = [...atWork].map(([name, line]) => (line ? `${name} (${line})` : name))
+      say(`${seconds(started)}: at work on ${steps.join(', ')}`)
+    }, signOfLifeMs)
+  }
+  atWork.set(title, '')
+}
+
+function leave(/** @type {string} */ title) {
+  atWork.delete(title)
+  if (atWork.size === 0) clearInterval(signOfLife)
 }
