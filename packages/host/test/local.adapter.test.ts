@@ -11,6 +11,8 @@ describeHost(
   'this machine',
   async () => {
     const folder = await mkdtemp(join(tmpdir(), "gpu-actions it's-"))
+    // Test scripts name this one without quotes.
+    const files = await mkdtemp(join(tmpdir(), 'gpu-actions-files-'))
     const make = () =>
       localHost({
         clock: systemClock,
@@ -21,8 +23,10 @@ describeHost(
     return {
       host: make(),
       again: make,
-      folder: await mkdtemp(join(tmpdir(), 'gpu-actions-files-')),
-      stop: () => rm(folder, { recursive: true, force: true }),
+      folder: files,
+      stop: async () => {
+        for (const path of [folder, files]) await rm(path, { recursive: true, force: true })
+      },
     }
   },
   { testMs: 30_000, whileSeconds: 1 },
