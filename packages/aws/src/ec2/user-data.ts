@@ -84,15 +84,16 @@ const kinds: readonly (readonly [RegExp, string])[] = [
 
 const ownMultipart = /^(MIME-Version:|Content-Type: ?multipart\/)/i
 
-/** A part in the form that MIME asks for. */
+/** A part in the form that MIME asks for. Beyond ASCII it must be base64: cloud-init garbles parts of 8 bits. */
 function part(contentType: string, name: string, content: string): string {
-  const encoding = Buffer.byteLength(content) === content.length ? '7bit' : '8bit'
+  const isAscii = Buffer.byteLength(content) === content.length
+  const base64 = (): string => Buffer.from(content).toString('base64').replace(/.{76}/g, '$&\n')
   return `Content-Type: ${contentType}; charset="utf-8"
 MIME-Version: 1.0
-Content-Transfer-Encoding: ${encoding}
+Content-Transfer-Encoding: ${isAscii ? '7bit' : 'base64'}
 Content-Disposition: attachment; filename="${name}"
 
-${content}`
+${isAscii ? content : base64()}`
 }
 
 /** @throws UserFault when cloud-init would not know what it is */

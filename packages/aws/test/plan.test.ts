@@ -1,0 +1,146 @@
+import { describe, expect, test } from '@jest/globals'
+import type { ImageFacts } from '../src/ec2/image.ts'
+import { newestFirst } from '../src/ec2/image.ts'
+import type { InstanceTypeFacts } from '../src/ec2/instance-types.ts'
+import { planOffers, type Findings } from '../src/ec2/plan.ts'
+import { tablePrice } from '../src/ec2/prices.ts'
+import { tagFaults } from '../src/ec2/tags.ts'
+
+const image = (id: string, name: string, more: Partial<ImageFacts> = {}): ImageFacts => ({
+  id,
+  name,
+  architecture: 'x86_64',
+  rootDevice: '/dev/sda1',
+  devices: [{ device: '/dev/sda1', sizeGib: 45 }],
+  createdAt: '2026-11-03T00:00:00.000Z',
+  openDriver: /OSS Nvidia/.test(name),
+  ...more,
+})
+
+const type = (
+  name: string,
+  gpu: string | null,
+  memoryMib: number,
+  capability: number | null,
+  more: Partial<InstanceTypeFacts> = {},
+): [string, InstanceTypeFacts] => [
+  name,
+  {
+    name,
+    architectures: ['x86_64'],
+    gpu: gpu === null ? null : { name: gpu, count: 1, memoryMib },
+    computeCapability: capability,
+    ...more,
+  },
+]
+
+const open = image('ami-1', 'Deep Learning OSS Nvidia Driver AMI GPU PyTorch 2.9 (Ubuntu 24.04) 20261103')
+const none = { gpuCount: undefined, minGpuMemoryGib: undefined, minComputeCapability: undefined, gpuModel: undefined }
+
+const findings = (instanceTypes: string[], more: Partial<Findings> = {}): Findings => ({
+  place: { account: '123456789012', region: 'us-west-2' },
+  instanceTypes,
+  types: new Map([
+    type('g5.2xlarge', 'A10G', 24_576, 8.6),
+    type('g6.xlarge', 'L4', 22_888, 8.9),
+    type('g4dn.xlarge', 'T4', 16_384, 7.5),
+    type('g5g.xlarge', 'T4g', 16_384, 7.5, { architectures: ['arm64'] }),
+    type('p3.2xlarge', 'V100', 16_384, 7),
+    type('t3.micro', null, 0, null),
+  ]),
+  zones: new Map(instanceTypes.map(name => [name, new Set(['us-west-2a', 'us-west-2b'])])),
+  subnets: ['b', 'a', 'd'].map(zone => ({
+    id: `subnet-${zone}`,
+    zone: `us-west-2${zone}`,
+    vpc: 'vpc-1',
+    givesPublicIp: true,
+  })),
+  images: [open],
+  needs: none,
+  needsGpu: true,
+  ...more,
+})
+
+const names = (found: Findings): string[] =>
+  planOffers(found).offers.map(offer => `${offer.instanceType} ${offer.zone}`)
+
+describe('the plan', () => {
+  test('tries the types in order, and the subnets in order for each', () => {
+    expect(names(findings(['g6.xlarge', 'g5.2xlarge']))).toEqual([
+      'g6.xlarge us-west-2b',
+      'g6.xlarge us-west-2a',
+      'g5.2xlarge us-west-2b',
+      'g5.2xlarge us-west-2a',
+    ])
+  })
+
+  test('says which zones do not offer a type', () => {
+    expect(planOffers(findings(['g5.2xlarge'])).leftOut).toEqual([
+      'g5.2xlarge: us-west-2d (subnet-d) does not offer it',
+    ])
+  })
+
+  test.each([
+    [{ ...none, minGpuMemoryGib: 24 }, ['g5.2xlarge', 'g6.xlarge']],
+    [{ ...none, minGpuMemoryGib: 16 }, ['g5.2xlarge', 'g6.xlarge', 'g4dn.xlarge']],
+    [{ ...none, minComputeCapability: 8.9 }, ['g6.xlarge']],
+    [{ ...none, gpuModel: 't4' }, ['g4dn.xlarge']],
+    [{ ...none, gpuCount: 2 }, []],
+  ])('takes only types that satisfy %p', (needs, expected) => {
+    const plan = planOffers(findings(['g5.2xlarge', 'g6.xlarge', 'g4dn.xlarge'], { needs }))
+    expect([...new Set(plan.offers.map(offer => offer.instanceType))]).toEqual(expected)
+    expect(plan.leftOut.filter(reason => !reason.includes('does not offer')).length).toBe(3 - expected.length)
+  })
+
+  test('refuses families of the closed driver by name with an image of the open one', () => {
+    expect(planOffers(findings(['p3.2xlarge'])).leftOut[0]).toContain('p3.2xlarge: needs the closed NVIDIA driver')
+    expect(names(findings(['p3.2xlarge'], { images: [image('ami-2', 'my own image')] }))).toHaveLength(2)
+  })
+
+  test('takes the image of the architecture, and says when there is none', () => {
+    const arm = image('ami-3', 'Deep Learning ARM64 AMI OSS Nvidia Driver GPU PyTorch 2.9 (Ubuntu 24.04) 20261103', {
+      architecture: 'arm64',
+    })
+    const plan = planOffers(findings(['g5g.xlarge', 'g5.2xlarge'], { images: [open, arm] }))
+    expect([...plan.images].map(([name, { id }]) => [name, id])).toEqual([
+      ['g5g.xlarge', 'ami-3'],
+      ['g5.2xlarge', 'ami-1'],
+    ])
+    expect(planOffers(findings(['g5g.xlarge'])).leftOut[0]).toContain('g5g.xlarge: is arm64')
+  })
+
+  test('takes a machine without a GPU only when nobody waits for one', () => {
+    expect(names(findings(['t3.micro']))).toEqual([])
+    expect(names(findings(['t3.micro'], { needsGpu: false }))).toHaveLength(2)
+  })
+
+  test('names a type that the region does not have', () => {
+    expect(planOffers(findings(['g9.huge'])).leftOut).toEqual(['g9.huge: us-west-2 has no such instance type'])
+  })
+})
+
+describe('the default image', () => {
+  test('is the newest PyTorch, then the newest Ubuntu, then the newest build', () => {
+    const all = [
+      image('old-line', 'PyTorch 2.9 (Ubuntu 24.04) 20261110', { createdAt: '2026-11-10' }),
+      image('new-line', 'PyTorch 2.10 (Ubuntu 22.04) 20261101', { createdAt: '2026-11-01' }),
+      image('best', 'PyTorch 2.10 (Ubuntu 24.04) 20261102', { createdAt: '2026-11-02' }),
+      image('older', 'PyTorch 2.10 (Ubuntu 24.04) 20261030', { createdAt: '2026-10-30' }),
+    ]
+    expect(newestFirst(all).map(({ id }) => id)).toEqual(['best', 'older', 'new-line', 'old-line'])
+  })
+})
+
+describe('prices', () => {
+  test('carry their source and day, and are unknown elsewhere', () => {
+    expect(tablePrice('p4d.24xlarge', 'us-east-1')).toMatchObject({ usdPerHour: 21.957642, date: '2026-08-17' })
+    expect(tablePrice('g5.2xlarge', 'eu-west-1')).toBeNull()
+    expect(tablePrice('g9.huge', 'us-east-1')).toBeNull()
+  })
+})
+
+describe('tags', () => {
+  test('of the lease cannot be overwritten', () => {
+    expect(tagFaults({ 'gpu-actions:lease': 'x', 'aws:y': 'z', ManagedBy: 'me', team: 'ml' })).toHaveLength(3)
+  })
+})
