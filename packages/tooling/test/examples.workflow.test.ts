@@ -1,0 +1,260 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import type { OfflineCloud, OfflineCloudOptions } from '@gpu-actions/offline-cloud'
+import { runWorkflow } from '@gpu-actions/workflow-runner'
+import type { StepProcess, WorkflowOptions } from '@gpu-actions/workflow-runner'
+import { stepEnvironment } from '../src/demo/cloud.ts'
+import { layOutConsumer, mapRepositories } from '../src/demo/consumer.ts'
+import { demoSecrets } from '../src/demo/session.ts'
+import { evidenceOf, needing, nothingLives, openBench, smallBenchmark, textsBelow } from './demo/chain.ts'
+import type { Bench } from './demo/chain.ts'
+
+let bench: Bench | null = null
+let log: string[] = []
+const processes: StepProcess[] = []
+
+beforeEach(() => {
+  log = []
+  processes.length = 0
+})
+
+afterEach(async () => {
+  await bench?.close()
+  bench = null
+})
+
+interface Chain {
+  readonly cloud: OfflineCloud
+  readonly folder: string
+  readonly run: (file: string, options?: Partial<WorkflowOptions>) => ReturnType<typeof runWorkflow>
+}
+
+/** A cloud, a consumer with the examples, and the runner between them. */
+async function openChain(options: OfflineCloudOptions = {}): Promise<Chain> {
+  bench = await openBench(options)
+  const { cloud, folder } = bench
+  const consumer = await layOutConsumer(path.join(folder, 'consumer'), 'runner')
+  const repositories = await mapRepositories(consumer.workflows)
+  return {
+    cloud,
+    folder,
+    run: (file, given = {}) =>
+      runWorkflow({
+        file: path.join(consumer.workflows, file),
+        inputs: smallBenchmark,
+        secrets: demoSecrets,
+        repositories,
+        env: stepEnvironment(cloud.env),
+        directory: path.join(folder, 'runner'),
+        log: line => log.push(line),
+        onProcess: started => processes.push(started),
+        ...given,
+      }),
+  }
+}
+
+/** Resolves as soon as the cloud has received a launch call. */
+async function launched(cloud: OfflineCloud): Promise<void> {
+  const deadline = Date.now() + 60_000
+  while ((cloud.state().calls['ec2:RunInstances'] ?? 0) === 0) {
+    if (Date.now() > deadline) throw new Error(`no launch within a minute:\n${log.join('\n')}`)
+    await sleep(5)
+  }
+}
+
+async function until(what: string, holds: () => boolean): Promise<void> {
+  const deadline = Date.now() + 120_000
+  while (!holds()) {
+    if (Date.now() > deadline) throw new Error(`${what} did not happen:\n${log.join('\n')}`)
+    await sleep(20)
+  }
+}
+
+function kill(step: string): void {
+  const found = processes.find(each => each.step === step && each.phase === 'main')
+  if (found === undefined) throw new Error(`the step ${step} has no process`)
+  process.kill(found.pid, 'SIGKILL')
+}
+
+const stepsOf = (result: Awaited<ReturnType<typeof runWorkflow>>) =>
+  Object.fromEntries(
+    result.jobs.flatMap(job => job.steps.map(step => [`${step.phase} ${step.name}`, step.conclusion] as const)),
+  )
+
+needing('GPU_ACTIONS_PYTHON')('the examples under the workflow runner', () => {
+  test('gpu-benchmark measures, proves the teardown, brings home evidence, and shows no secret anywhere', async () => {
+    const { cloud, folder, run } = await openChain()
+    const commandLines: string[] = []
+    const result = await run('gpu-benchmark.yml', {
+      onProcess: started => {
+        processes.push(started)
+        void readFile(`/proc/${started.pid}/cmdline`, 'utf8').then(
+          line => commandLines.push(line),
+          () => {},
+        )
+      },
+    })
+    expect({ conclusion: result.conclusion, log: log.slice(-60) }).toMatchObject({ conclusion: 'success' })
+    expect(cloud.state().living).toEqual(nothingLives)
+    expect(cloud.state().calls['ec2:RunInstances']).toBe(1)
+    const [job] = result.jobs
+    expect(Number(job?.outputs['throughput'])).toBeGreaterThan(0)
+    expect(Number(job?.outputs['cost'])).toBeGreaterThan(0)
+    expect(job?.outputs['instance_type']).toBe('g5.2xlarge')
+    expect(job?.summary).toContain('g5.2xlarge')
+
+    const [artifact, ...more] = await evidenceOf(cloud)
+    expect(more).toEqual([])
+    expect(artifact?.name).toBe('benchmark-evidence-g5.2xlarge-1')
+    expect(artifact?.evidence).toMatchObject({
+      missing: [],
+      verdict: null,
+      result: { device: 'cpu' },
+      receipt: { remaining: 0 },
+    })
+
+    // The files behind GITHUB_ENV are how credentials reach later steps, on GitHub as well: they alone may hold them.
+    const files = await textsBelow(path.join(folder, 'runner'))
+    const variables = Object.entries(files).filter(([name]) => /_runner_file_commands\/env_/.test(name))
+    const credentials = variables.flatMap(([, text]) =>
+      [...text.matchAll(/^AWS_(?:SECRET_ACCESS_KEY|SESSION_TOKEN|ACCESS_KEY_ID)<<.*\n(.+)\n/gm)].map(match => match[1]),
+    )
+    expect(credentials).toHaveLength(3)
+    const canaries = [
+      ...credentials,
+      demoSecrets['AWS_ROLE_TO_ASSUME_ARN'],
+      cloud.env['ACTIONS_RUNTIME_TOKEN'],
+      cloud.env['ACTIONS_ID_TOKEN_REQUEST_TOKEN'],
+    ].filter(canary => canary !== undefined)
+    const places = {
+      log: log.join('\n'),
+      result: JSON.stringify(result),
+      commandLines: commandLines.join('\n'),
+      cloud: JSON.stringify([cloud.state().instances, cloud.state().commands]),
+      evidence: JSON.stringify(artifact?.files),
+      files: Object.entries(files)
+        .filter(([name]) => !/_runner_file_commands\/env_|\/actions\//.test(name))
+        .map(([, text]) => text)
+        .join('\n'),
+    }
+    expect(commandLines.length).toBeGreaterThan(0)
+    for (const [place, text] of Object.entries(places)) {
+      const found = canaries.filter(canary => text.includes(canary))
+      expect({ place, found: found.length }).toEqual({ place, found: 0 })
+    }
+  }, 300_000)
+
+  test('weekly-regression runs one type after the other and leaves one evidence each', async () => {
+    const { cloud, run } = await openChain()
+    const result = await run('weekly-regression.yml', {
+      inputs: { ...smallBenchmark, instance_types: '["g4dn.xlarge", "g5.xlarge"]' },
+    })
+    expect({ conclusion: result.conclusion, log: log.slice(-60) }).toMatchObject({ conclusion: 'success' })
+    expect(result.jobs.map(job => [job.name, job.conclusion])).toEqual([
+      ['g4dn.xlarge / benchmark on g4dn.xlarge', 'success'],
+      ['g4dn.xlarge', 'success'],
+      ['g5.xlarge / benchmark on g5.xlarge', 'success'],
+      ['g5.xlarge', 'success'],
+    ])
+    const { living, instances } = cloud.state()
+    expect(living).toEqual(nothingLives)
+    const [first, second] = instances
+    expect([first?.type, second?.type]).toEqual(['g4dn.xlarge', 'g5.xlarge'])
+    expect(Date.parse(second?.launchTime ?? '')).toBeGreaterThanOrEqual(Date.parse(first?.terminatedAt ?? ''))
+    const evidence = await evidenceOf(cloud)
+    expect(evidence.map(each => each.name)).toEqual([
+      'benchmark-evidence-g4dn.xlarge-1',
+      'benchmark-evidence-g5.xlarge-1',
+    ])
+    expect(evidence.map(each => each.evidence.receipt?.remaining)).toEqual([0, 0])
+  }, 300_000)
+
+  test('a benchmark that fails leaves nothing alive, and evidence that says what is missing', async () => {
+    const { cloud, run } = await openChain()
+    const running = run('gpu-benchmark.yml')
+    await until('the benchmark', () => log.some(line => line.includes('Starting the benchmark')))
+    kill('benchmark')
+    const result = await running
+    expect(stepsOf(result)).toMatchObject({
+      'main Rent a GPU': 'success',
+      'main Measure ResNet-50': 'failure',
+      'main End the GPU': 'success',
+      'main Bring home the evidence': 'success',
+      'post Rent a GPU': 'success',
+    })
+    expect(result.conclusion).toBe('failure')
+    expect(cloud.state().living).toEqual(nothingLives)
+    const [artifact] = await evidenceOf(cloud)
+    expect(artifact?.evidence.missing.map(each => each.name)).toContain('result')
+    expect(artifact?.evidence.receipt?.remaining).toBe(0)
+  }, 300_000)
+})
+
+needing()('deaths while a machine is rented', () => {
+  test('a job that is cancelled during provision leaves nothing alive', async () => {
+    const { cloud, run } = await openChain({ scenario: { faults: [{ kind: 'never-registers' }] } })
+    const cancel = new AbortController()
+    const running = run('gpu-benchmark.yml', { signal: cancel.signal })
+    await launched(cloud)
+    cancel.abort()
+    const result = await running
+    expect(stepsOf(result)).toMatchObject({
+      'main Rent a GPU': 'cancelled',
+      'main Measure ResNet-50': 'skipped',
+      'main End the GPU': 'success',
+      'main Bring home the evidence': 'success',
+      'post Rent a GPU': 'success',
+    })
+    expect(result.conclusion).toBe('cancelled')
+    expect(cloud.state().living).toEqual(nothingLives)
+  }, 120_000)
+
+  test('provision killed right after the launch call leaves nothing alive', async () => {
+    const { cloud, run } = await openChain()
+    const running = run('gpu-benchmark.yml')
+    await launched(cloud)
+    kill('gpu')
+    const result = await running
+    expect(stepsOf(result)).toMatchObject({ 'main Rent a GPU': 'failure', 'main End the GPU': 'success' })
+    expect(result.conclusion).toBe('failure')
+    expect(cloud.state().instances).toHaveLength(1)
+    expect(cloud.state().living).toEqual(nothingLives)
+  }, 120_000)
+
+  test('without a teardown step, the post of a killed provision ends what it had launched', async () => {
+    const { cloud, folder, run } = await openChain()
+    const provisionOnly = `
+on: workflow_dispatch
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    permissions: { id-token: write }
+    steps:
+      - uses: aws-actions/configure-aws-credentials@v6
+        with: { role-to-assume: '\${{ secrets.AWS_ROLE_TO_ASSUME_ARN }}', aws-region: us-west-2 }
+      - uses: org/gpu-actions/provision@v1
+        id: gpu
+        with: { instance-profile-name: gpu-bench-instance, wait-for: ssm }
+`
+    const consumer = path.join(folder, 'consumer')
+    const workflows = path.join(consumer, '.github', 'workflows')
+    await writeFile(path.join(workflows, 'provision-only.yml'), provisionOnly)
+    const running = run('provision-only.yml', { inputs: {}, repositories: await mapRepositories(workflows) })
+    await launched(cloud)
+    kill('gpu')
+    const result = await running
+    expect(Object.values(stepsOf(result))).toEqual(['success', 'failure', 'success', 'success'])
+    expect(cloud.state().living).toEqual(nothingLives)
+  }, 120_000)
+
+  test('a missing instance profile is named by provision, and nothing is launched', async () => {
+    const { cloud, run } = await openChain()
+    const { AWS_ROLE_TO_ASSUME_ARN = '' } = demoSecrets
+    const result = await run('gpu-benchmark.yml', { secrets: { AWS_ROLE_TO_ASSUME_ARN } })
+    expect(result.jobs[0]?.annotations.map(each => each.message).join('\n')).toContain('instance-profile-name')
+    expect(result.conclusion).toBe('failure')
+    expect(cloud.state().calls['ec2:RunInstances'] ?? 0).toBe(0)
+  }, 60_000)
+})
