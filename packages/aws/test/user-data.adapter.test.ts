@@ -10,20 +10,19 @@ const run = promisify(execFile)
 const expiresAt = Date.parse('2026-11-22T18:45:30Z')
 const isCi = process.env['CI'] === 'true'
 
-/** Runs where the tool is there; without it the test is skipped by name, and fails in CI. */
-const needing = (isThere: boolean, tool: string) => (name: string, work: () => Promise<void>) =>
-  isThere || isCi ? test(name, work) : test.skip(`${name} (skipped: ${tool})`, work)
+/** Runs where the tool is there; without it the suite is skipped, and fails in CI. */
+const where = (isThere: boolean) => (isThere || isCi ? describe : describe.skip)
 
-const systemd = needing(spawnSync('systemd-analyze', ['--version']).status === 0, 'no systemd-analyze here')
 const cloudInitPython = process.env['GPU_ACTIONS_CLOUD_INIT'] ?? ''
-const cloudInit = needing(cloudInitPython !== '', 'GPU_ACTIONS_CLOUD_INIT names no Python that imports cloudinit')
+const whereSystemd = where(spawnSync('systemd-analyze', ['--version']).status === 0)
+const whereCloudInit = where(cloudInitPython !== '')
 
 let folder: string
 beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), 'user-data-'))))
 afterAll(() => rm(folder, { recursive: true }))
 
-describe('the units of the time limit', () => {
-  systemd('are right in the eyes of systemd itself', async () => {
+whereSystemd('the units of the time limit (needs systemd-analyze)', () => {
+  test('are right in the eyes of systemd itself', async () => {
     const paths: string[] = []
     for (const [name, text] of Object.entries(timeLimitUnits(expiresAt))) {
       paths.push(join(folder, name))
@@ -59,20 +58,23 @@ async function partsInCloudInit(text: string): Promise<readonly (readonly [strin
   return JSON.parse((await reading).stdout) as [string, string][]
 }
 
-describe('the user data in the eyes of cloud-init', () => {
-  const own = '#!/bin/bash\necho "grüße" # with an umlaut\n'
+whereCloudInit(
+  'the user data in the eyes of cloud-init (needs GPU_ACTIONS_CLOUD_INIT, a Python that imports cloudinit)',
+  () => {
+    const own = '#!/bin/bash\necho "grüße" # with an umlaut\n'
 
-  cloudInit('is the time limit first and the own script second, byte for byte', async () => {
-    const parts = await partsInCloudInit(makeUserData(expiresAt, own))
-    expect(parts.map(([type]) => type)).toEqual(['text/cloud-boothook', 'text/x-shellscript'])
-    expect(parts[0]?.[1].trimEnd()).toBe(timeLimitBoothook(expiresAt).trimEnd())
-    expect(parts[1]?.[1].trimEnd()).toBe(own.trimEnd())
-  })
+    test('is the time limit first and the own script second, byte for byte', async () => {
+      const parts = await partsInCloudInit(makeUserData(expiresAt, own))
+      expect(parts.map(([type]) => type)).toEqual(['text/cloud-boothook', 'text/x-shellscript'])
+      expect(parts[0]?.[1].trimEnd()).toBe(timeLimitBoothook(expiresAt).trimEnd())
+      expect(parts[1]?.[1].trimEnd()).toBe(own.trimEnd())
+    })
 
-  cloudInit('keeps the parts of user data that is multipart by itself', async () => {
-    const inner =
-      'Content-Type: multipart/mixed; boundary="x"\nMIME-Version: 1.0\n\n--x\nContent-Type: text/cloud-config\n\n#cloud-config\na: 1\n--x\nContent-Type: text/x-shellscript\n\n#!/bin/sh\ntrue\n--x--\n'
-    const parts = await partsInCloudInit(makeUserData(expiresAt, inner))
-    expect(parts.map(([type]) => type)).toEqual(['text/cloud-boothook', 'text/cloud-config', 'text/x-shellscript'])
-  })
-})
+    test('keeps the parts of user data that is multipart by itself', async () => {
+      const inner =
+        'Content-Type: multipart/mixed; boundary="x"\nMIME-Version: 1.0\n\n--x\nContent-Type: text/cloud-config\n\n#cloud-config\na: 1\n--x\nContent-Type: text/x-shellscript\n\n#!/bin/sh\ntrue\n--x--\n'
+      const parts = await partsInCloudInit(makeUserData(expiresAt, inner))
+      expect(parts.map(([type]) => type)).toEqual(['text/cloud-boothook', 'text/cloud-config', 'text/x-shellscript'])
+    })
+  },
+)
