@@ -2,8 +2,9 @@ import { EC2Client, RunInstancesCommand, type RunInstancesCommandInput } from '@
 import { SSMClient } from '@aws-sdk/client-ssm'
 import { STSClient } from '@aws-sdk/client-sts'
 import { setTimeout as delay } from 'node:timers/promises'
+import { describe } from '@jest/globals'
 import { images, startOfflineCloud, type OfflineCloud, type Scenario } from '../src/index.ts'
-import type { Machine } from '../src/machine/index.ts'
+import { isolation, type Machine } from '../src/machine/index.ts'
 import { serveCloud } from '../src/serve.ts'
 
 /** Keys as a client gets them; `sessionToken` for those that STS gives out. */
@@ -29,6 +30,9 @@ export interface Clients {
   readonly ssm: SSMClient
   readonly sts: STSClient
 }
+
+/** Skipped where this computer has no namespaces: there a machine runs nobody's own scripts. */
+export const describeWithMachines = isolation === 'namespaces' ? describe : describe.skip
 
 /** Long delays, so that nothing happens before a test moves the clock. */
 export const slow = {

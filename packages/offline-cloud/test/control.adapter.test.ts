@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { DescribeInstancesCommand, EC2Client, RunInstancesCommand } from '@aws-sdk/client-ec2'
 import { afterAll, describe, expect, test } from '@jest/globals'
 import type { CloudState } from '../src/index.ts'
-import { eventually, launch, launchInput, refusal, startRig, stopRigs } from './cloud-fixture.ts'
+import { describeWithMachines, eventually, launch, launchInput, refusal, startRig, stopRigs } from './cloud-fixture.ts'
 
 afterAll(stopRigs)
 
@@ -65,11 +65,12 @@ test('A path that nobody serves is refused by name', async () => {
   expect(await reply.json()).toEqual({ error: expect.stringContaining('/bucket/key') })
 })
 
-describe('the command line', () => {
-  const main = join(import.meta.dirname, '../src/main.ts')
-  const node = process.env['GPU_ACTIONS_NODE'] ?? process.execPath
-  const run = (...args: string[]) => spawn(node, [main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+const main = join(import.meta.dirname, '../src/main.ts')
+const node = process.env['GPU_ACTIONS_NODE'] ?? process.execPath
+const run = (args: readonly string[], env: NodeJS.ProcessEnv = process.env) =>
+  spawn(node, [main, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env })
 
+describe('the command line', () => {
   test('prints where it answers, obeys its scenario, and ends with its machines on SIGTERM', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'offline-cli-'))
     const scenario = join(directory, 'scenario.yaml')
@@ -77,7 +78,7 @@ describe('the command line', () => {
       scenario,
       'timings:\n  pendingSeconds: 0\nfaults:\n  - kind: throttled\n    operation: RunInstances\n',
     )
-    const child = run('--scenario', scenario)
+    const child = run(['--scenario', scenario])
     try {
       const [line] = (await once(createInterface(child.stdout), 'line')) as [string]
       const { url, env } = JSON.parse(line) as { url: string; env: Record<string, string> }
@@ -99,40 +100,11 @@ describe('the command line', () => {
     }
   }, 60_000)
 
-  const commandLines = async (): Promise<readonly string[]> => {
-    const pids = (await readdir('/proc')).filter(name => /^\d+$/.test(name))
-    return Promise.all(pids.map(pid => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')))
-  }
-
-  const onLinux = process.platform === 'linux' ? test : test.skip
-  onLinux(
-    'leaves no process of its machines behind when it is killed outright',
-    async () => {
-      const child = run()
-      try {
-        const [line] = (await once(createInterface(child.stdout), 'line')) as [string]
-        const { url } = JSON.parse(line) as { url: string }
-        const credentials = { accessKeyId: 'AKIAOFFLINE', secretAccessKey: 'x' }
-        const ec2 = new EC2Client({ endpoint: url, region: 'us-west-2', credentials, maxAttempts: 1 })
-        const mark = `sleep\0${1_000_000 + Math.floor(Math.random() * 1_000_000)}`
-        const script = `#!/bin/sh\nsetsid ${mark.replace('\0', ' ')} &\n`
-        await ec2.send(new RunInstancesCommand(launchInput({ UserData: Buffer.from(script).toString('base64') })))
-        const count = async () => (await commandLines()).filter(words => words.includes(mark)).length
-        await eventually(async () => ((await count()) > 0 ? true : undefined))
-        child.kill('SIGKILL')
-        await eventually(async () => ((await count()) === 0 ? true : undefined))
-      } finally {
-        child.kill('SIGKILL')
-      }
-    },
-    60_000,
-  )
-
   test('says what is wrong with a scenario and ends with 1', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'offline-cli-'))
     const scenario = join(directory, 'scenario.json')
     await writeFile(scenario, '{"timings":{"pendingSeconds":-1}}')
-    const child = run('--scenario', scenario)
+    const child = run(['--scenario', scenario])
     const errors: string[] = []
     child.stderr.on('data', (chunk: Buffer) => errors.push(chunk.toString()))
     const [code] = (await once(child, 'close')) as [number]
@@ -140,4 +112,33 @@ describe('the command line', () => {
     expect(code).toBe(1)
     expect(errors.join('')).toContain('timings.pendingSeconds')
   }, 30_000)
+})
+
+const commandLines = async (): Promise<readonly string[]> => {
+  const pids = (await readdir('/proc')).filter(name => /^\d+$/.test(name))
+  return Promise.all(pids.map(pid => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')))
+}
+
+describeWithMachines('a cloud that is killed outright', () => {
+  test('leaves no process of its machines behind', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'offline-cli-'))
+    const child = run([], { ...process.env, TMPDIR: directory })
+    try {
+      const [line] = (await once(createInterface(child.stdout), 'line')) as [string]
+      const { url } = JSON.parse(line) as { url: string }
+      const credentials = { accessKeyId: 'AKIAOFFLINE', secretAccessKey: 'x' }
+      const ec2 = new EC2Client({ endpoint: url, region: 'us-west-2', credentials, maxAttempts: 1 })
+      const mark = 1_000_000 + Math.floor(Math.random() * 1_000_000)
+      const script = `#!/bin/sh\nsetsid sleep ${mark} &\n`
+      await ec2.send(new RunInstancesCommand(launchInput({ UserData: Buffer.from(script).toString('base64') })))
+      const count = async () => (await commandLines()).filter(words => words.includes(`sleep\0${mark}`)).length
+      await eventually(async () => ((await count()) > 0 ? true : undefined))
+      child.kill('SIGKILL')
+      await eventually(async () => ((await count()) === 0 ? true : undefined))
+      expect(await count()).toBe(0)
+    } finally {
+      child.kill('SIGKILL')
+      await rm(directory, { recursive: true, force: true, maxRetries: 5 })
+    }
+  }, 60_000)
 })

@@ -10,7 +10,7 @@ import {
   type Instance,
 } from '@aws-sdk/client-ec2'
 import { afterAll, describe, expect, test } from '@jest/globals'
-import { eventually, launch, refusal, slow, startRig, stopRigs } from './cloud-fixture.ts'
+import { describeWithMachines, eventually, launch, refusal, slow, startRig, stopRigs } from './cloud-fixture.ts'
 
 afterAll(stopRigs)
 
@@ -143,7 +143,7 @@ describe('the life of an instance', () => {
   })
 })
 
-describe('a guest that shuts itself down', () => {
+describeWithMachines('a guest that shuts itself down', () => {
   const off = Buffer.from('#!/bin/sh\npoweroff\n').toString('base64')
   const timings = { pendingSeconds: 0.1, shutdownSeconds: 0.1, releaseSeconds: 0.1, consistencySeconds: 0 }
 

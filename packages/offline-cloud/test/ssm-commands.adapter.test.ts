@@ -12,7 +12,16 @@ import {
 import { TerminateInstancesCommand } from '@aws-sdk/client-ec2'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { regions } from '../src/index.ts'
-import { eventually, launch, refusal, slow, startRig, stopRigs, type Rig } from './cloud-fixture.ts'
+import {
+  describeWithMachines,
+  eventually,
+  launch,
+  refusal,
+  slow,
+  startRig,
+  stopRigs,
+  type Rig,
+} from './cloud-fixture.ts'
 
 const quick = { pendingSeconds: 0.05, registrationSeconds: 0.05, shutdownSeconds: 0.05, consistencySeconds: 0.2 }
 
@@ -122,7 +131,7 @@ describe('registration with SSM', () => {
   })
 })
 
-describe('a command', () => {
+describeWithMachines('a command', () => {
   let rig: Rig
   let id: string
   beforeAll(async () => {

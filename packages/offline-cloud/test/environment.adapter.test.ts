@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { DescribeRegionsCommand, EC2Client } from '@aws-sdk/client-ec2'
 import { DefaultArtifactClient } from '@actions/artifact'
 import { getIDToken } from '@actions/core'
 import { decodeJwt } from 'jose'
@@ -46,6 +47,23 @@ async function upload(name: string, content: string | Uint8Array): Promise<{ id?
   await writeFile(join(folder, 'evidence.json'), content)
   return client.uploadArtifact(name, [join(folder, 'evidence.json')], folder, { retentionDays: 1 })
 }
+
+test('The environment alone points an AWS client at the cloud, and the reply carries the time of the cloud', async () => {
+  await rig.advance(86_400)
+  const ec2 = new EC2Client({})
+  let date = ''
+  ec2.middlewareStack.add(
+    next => async args => {
+      const result = await next(args)
+      date = (result.response as { headers: Record<string, string> }).headers['date'] ?? ''
+      return result
+    },
+    { step: 'deserialize' },
+  )
+  const { Regions } = await ec2.send(new DescribeRegionsCommand({}))
+  expect(Regions).toHaveLength(2)
+  expect(Date.parse(date) - Date.now()).toBeGreaterThan(86_000_000)
+})
 
 test('The real getIDToken gets a token for the audience that it asks for', async () => {
   expect(decodeJwt(await getIDToken('sts.amazonaws.com'))).toMatchObject({
