@@ -2,7 +2,8 @@
  * What each command needs before its entry can run, and whether it can do without.
  *
  * `needs` must be there, or the command does not start. `wants` is set up too; where it cannot be had the command
- * starts all the same and reports what it left out (with CI=true a want is a need, so that nothing is skipped unseen).
+ * starts all the same and reports what it left out (with CI=true a program that is wanted is needed, so that nothing is
+ * skipped unseen; a build that fails is a failed check there and everywhere).
  * `uses` is taken where it already exists and never installed.
  *
  * @typedef {'bundles' | 'releaseTree' | 'python' | 'act' | 'cloudInit'} Part
@@ -19,8 +20,7 @@ export const commands = {
   test: {
     entry: 'packages/tooling/src/test.ts',
     summary: 'every check and every test',
-    needs: ['releaseTree'],
-    wants: ['python', 'act', 'cloudInit'],
+    wants: ['releaseTree', 'python', 'act', 'cloudInit'],
   },
   unit: { entry: 'packages/tooling/src/unit.ts', summary: 'the unit tests alone' },
   check: {

@@ -49,7 +49,7 @@ export async function main([name = '', ...args]) {
  */
 async function setUp({ needs = [], wants = [], uses = [] }) {
   const cache = cacheFolder()
-  const local = provideLocally(cache, needs)
+  const local = provideLocally(cache, needs, wants)
   const parts = /** @type {const} */ (['python', 'act', 'cloudInit'])
   const programs = parts.map(async part => {
     const program = await provideProgram(part, cache, { needs, wants, uses })
@@ -67,14 +67,22 @@ async function setUp({ needs = [], wants = [], uses = [] }) {
 /**
  * @param {string} cache
  * @param {readonly Part[]} needs
+ * @param {readonly Part[]} wants
  * @returns {Promise<NodeJS.ProcessEnv>}
  */
-async function provideLocally(cache, needs) {
+async function provideLocally(cache, needs, wants) {
   const [node] = await Promise.all([provideNode(cache), provideNodeModules({ root, cache })])
   const env = { ...process.env, GPU_ACTIONS_NODE: node, PATH: [dirname(node), process.env.PATH ?? ''].join(delimiter) }
-  if (needs.includes('releaseTree')) await provideProduct(root, 'releaseTree', node, env)
-  else if (needs.includes('bundles')) await provideProduct(root, 'bundles', node, env)
+  for (const product of /** @type {const} */ (['bundles', 'releaseTree'])) {
+    if (needs.includes(product)) await provideProduct(root, product, node, env)
+    else if (wants.includes(product)) await provideProduct(root, product, node, env).catch(goOnWithout)
+  }
   return env
+}
+
+function goOnWithout(/** @type {unknown} */ error) {
+  if (!(error instanceof CannotHave)) throw error
+  say(`${error.message}\nset-up: going on without it; what needs it fails or is skipped.`)
 }
 
 /**
@@ -90,9 +98,8 @@ async function provideProgram(part, cache, { needs, wants, uses }) {
   try {
     return await provide(cache)
   } catch (error) {
-    if (!(error instanceof CannotHave) || needs.includes(part) || process.env.CI === 'true') throw error
-    say(`${error.message}\nset-up: going on without it; what needs it is skipped.`)
-    return undefined
+    if (needs.includes(part) || process.env.CI === 'true') throw error
+    return goOnWithout(error)
   }
 }
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { spawn } from 'node:child_process'
+import { withLock } from './cache.mjs'
 import { CannotHave, step } from './progress.mjs'
 
 /**
@@ -66,23 +67,15 @@ export function isFresh(root, product, digest = digestOfInputs(root)) {
 }
 
 /**
- * Runs `make`, and stamps the product with the sources it was made of when it succeeded.
+ * Runs `make`, and stamps the product with the sources it was made of when it succeeded. One at a time in a clone.
  *
- * @template {number | void} T
  * @param {string} root
  * @param {Product} product
- * @param {() => Promise<T>} make
- * @returns {Promise<T>}
+ * @param {() => Promise<number>} make gives an exit code
+ * @returns {Promise<number>}
  */
-export async function stamped(root, product, make) {
-  const stamp = stampOf(root, product)
-  rmSync(stamp, { force: true })
-  const digest = digestOfInputs(root)
-  const outcome = await make()
-  if (outcome !== undefined && outcome !== 0) return outcome
-  mkdirSync(dirname(stamp), { recursive: true })
-  writeFileSync(stamp, digest)
-  return outcome
+export function stamped(root, product, make) {
+  return withLock(`${stampOf(root, product)}.lock`, () => makeAndStamp(root, product, make))
 }
 
 /**
@@ -92,23 +85,44 @@ export async function stamped(root, product, make) {
  * @param {Product} product
  * @param {string} node a Node 24
  * @param {NodeJS.ProcessEnv} env
+ * @returns {Promise<void>}
  */
 export async function provideProduct(root, product, node, env) {
   if (product === 'releaseTree') await provideProduct(root, 'bundles', node, env)
   if (isFresh(root, product)) return
   const { title, entry } = products[product]
-  await stamped(root, product, () =>
-    step(title, () => runVisibly(node, join(root, entry), root, env)).catch(() => {
-      throw new CannotHave(
-        title,
-        `${entry} failed, its output is above`,
-        'Correct the sources and run the same command again.',
-      )
-    }),
+  const exitCode = await withLock(`${stampOf(root, product)}.lock`, async () => {
+    if (isFresh(root, product)) return 0
+    const make = () => runVisibly(node, join(root, entry), root, env)
+    return makeAndStamp(root, product, () => step(title, make))
+  })
+  if (exitCode === 0) return
+  throw new CannotHave(
+    title,
+    `${entry} failed, its output is above`,
+    'Correct what it names and run the same command again.',
   )
 }
 
-/** @returns {Promise<void>} */
+async function makeAndStamp(
+  /** @type {string} */ root,
+  /** @type {Product} */ product,
+  /** @type {() => Promise<number>} */ make,
+) {
+  const stamp = stampOf(root, product)
+  rmSync(stamp, { force: true })
+  // What is made of older sources would be taken for the new one if making it failed.
+  rmSync(join(root, products[product].proof), { force: true })
+  const digest = digestOfInputs(root)
+  const exitCode = await make()
+  if (exitCode === 0) {
+    mkdirSync(dirname(stamp), { recursive: true })
+    writeFileSync(stamp, digest)
+  }
+  return exitCode
+}
+
+/** @returns {Promise<number>} exit code */
 function runVisibly(
   /** @type {string} */ node,
   /** @type {string} */ entry,
@@ -119,6 +133,6 @@ function runVisibly(
     // Its stdout goes to our stderr: stdout belongs to the command that comes after.
     const child = spawn(node, ['--disable-warning=ExperimentalWarning', entry], { cwd, env, stdio: ['ignore', 2, 2] })
     child.on('error', reject)
-    child.on('close', code => (code === 0 ? resolve() : reject(new Error(`exit ${code}`))))
+    child.on('close', code => resolve(code ?? 1))
   })
 }

@@ -13,7 +13,7 @@ export const releaseTreePath = 'build/release-tree'
  */
 export function layReleaseTree(root: string): readonly string[] {
   const names = findActions(root).map(({ name }) => name)
-  requireStubs(root, names)
+  requireParts(root, names)
   const draft = join(root, 'build/release-tree-draft')
   rmSync(draft, { recursive: true, force: true })
   mkdirSync(draft, { recursive: true })
@@ -39,9 +39,14 @@ function copy(from: string, to: string): void {
   if (existsSync(from) || !from.endsWith('.md')) cpSync(from, to)
 }
 
-function requireStubs(root: string, names: readonly string[]): void {
-  const missing = names.filter(name => !existsSync(join(root, 'dist', `${name}.js`)))
-  if (missing.length > 0) throw new Error(`dist/ lacks ${missing.join(', ')}: run "npm run build" first`)
+function requireParts(root: string, names: readonly string[]): void {
+  const parts = names.flatMap(name => [
+    [`dist/${name}.js`, 'build'] as const,
+    [`actions/${name}/action.yml`, 'generate'] as const,
+  ])
+  const missing = parts.filter(([path]) => !existsSync(join(root, path)))
+  if (missing.length > 0)
+    throw new Error(missing.map(([path, command]) => `${path} is missing: run "npm run ${command}"`).join('\n'))
 }
 
 function refusingMetadata(): string {
