@@ -5,7 +5,7 @@ import { requestId } from '../ids.ts'
 import { callSsm } from '../ssm/service.ts'
 import { callSts, unsignedOperations } from '../sts/service.ts'
 import type { Identity } from '../sts/sessions.ts'
-import { regionNamed } from '../world/network.ts'
+import { regionNamed, regions } from '../world/network.ts'
 import { AwsError } from './errors.ts'
 import { parseQuery, plain, text, type QueryNode } from './query.ts'
 import { faultRefusal, refusingFaults, unknownCredentials, unsigned, type AwsService } from './refusals.ts'
@@ -130,7 +130,7 @@ function ec2Call(cloud: Cloud, operation: string, node: QueryNode): Call {
 function zoneOf(node: QueryNode, subnet: string | undefined): { readonly zone?: string } {
   const zone =
     text(node, 'Placement.AvailabilityZone') ??
-    ['us-west-2', 'us-east-1'].flatMap(name => regionNamed(name)?.subnets ?? []).find(({ id }) => id === subnet)?.zone
+    regions.flatMap(({ subnets }) => subnets).find(({ id }) => id === subnet)?.zone
   return zone === undefined ? {} : { zone }
 }
 

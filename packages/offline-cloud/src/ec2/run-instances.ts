@@ -99,6 +99,14 @@ function addresses(
   return { inside, outside: isPublic ? `203.0.113.${1 + (count % 254)}` : null }
 }
 
+const freshCard = (): Pick<NetworkInterface, 'id' | 'about' | 'mac' | 'attachment'> => ({
+  id: awsId('eni'),
+  about: '',
+  // A locally administered address, as EC2's begin with 02 to 0e.
+  mac: `02:${(randomBytes(5).toString('hex').match(/../g) ?? []).join(':')}`,
+  attachment: awsId('eni-attach'),
+})
+
 function createInstance(
   cloud: Cloud,
   request: LaunchRequest,
@@ -117,15 +125,12 @@ function createInstance(
   const volumes = request.volumes.map((plan): Volume => ({ ...shared, ...plan, id: awsId('vol'), tags: tags.volume }))
   const card: NetworkInterface = {
     ...shared,
-    id: awsId('eni'),
+    ...freshCard(),
     vpc: region.vpc,
     subnet,
     groups: request.groups,
-    about: '',
     privateIp: inside,
     publicIp: outside,
-    mac: `02:${(randomBytes(5).toString('hex').match(/../g) ?? []).join(':')}`,
-    attachment: awsId('eni-attach'),
     deleteOnTermination: !request.interfaceStays,
     tags: tags['network-interface'],
   }

@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import { AwsError } from '../aws/errors.ts'
 import type { Caller, Cloud } from '../cloud.ts'
 import type { CommandResult } from '../machine/index.ts'
+import { account } from '../world/account.ts'
 import { commandView } from './command-views.ts'
 import { read } from './input.ts'
 import { hasEnded, type Command, type Invocation } from './model.ts'
@@ -40,7 +41,7 @@ export function sendCommand(cloud: Cloud, caller: Caller, input: unknown): objec
   for (const id of request.InstanceIds) {
     const instance = cloud.ec2.instances.get(id)
     if (instance === undefined || instance.region !== caller.region || instance.ssm !== 'online')
-      throw new AwsError('InvalidInstanceId', `Instances [[${id}]] not in a valid state for account 123456789012`)
+      throw new AwsError('InvalidInstanceId', `Instances [[${id}]] not in a valid state for account ${account}`)
   }
   const now = cloud.clock.now()
   const command: Command = {
