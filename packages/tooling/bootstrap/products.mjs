@@ -21,15 +21,19 @@ const products = {
 
 /** @typedef {keyof typeof products} Product */
 
-// Sources whose change makes a product stale. Tests and Markdown outside the actions are not among them.
-const inputs =
-  /^(ncc\.config\.js|package-lock\.json|LICENSE|actions\/[^/]+\/(src\/.*|package\.json|action\.yml|README\.md)|packages\/[^/]+\/(src\/.*|programs\/.*|package\.json))$/
+// Sources whose change makes a product stale: what ships, and what builds it. Development's own packages ship nothing.
+const inputs = [
+  /^(ncc\.config\.js|package-lock\.json|LICENSE|README\.md)$/,
+  /^actions\/[^/]+\/(src\/.*|package\.json|action\.yml|README\.md)$/,
+  /^packages\/(?!tooling|offline-cloud|workflow-runner)[^/]+\/(src\/.*|programs\/.*\.py|package\.json)$/,
+  /^packages\/tooling\/src\/(bundling\/.*|release\/.*|build\.ts|release-tree\.ts|repository\.ts)$/,
+]
 
 /** A digest of all sources that products are made of. */
 export function digestOfInputs(/** @type {string} */ root) {
   const digest = createHash('sha256')
   for (const path of filesBelow(root, '')
-    .filter(path => inputs.test(path))
+    .filter(path => inputs.some(input => input.test(path)))
     .sort()) {
     digest
       .update(`${path}\0`)
@@ -94,7 +98,12 @@ export async function provideProduct(root, product, node, env) {
   const exitCode = await withLock(`${stampOf(root, product)}.lock`, async () => {
     if (isFresh(root, product)) return 0
     const make = () => runVisibly(node, join(root, entry), root, env)
-    return makeAndStamp(root, product, () => step(title, make))
+    return makeAndStamp(root, product, () =>
+      step(title, make).then(
+        () => 0,
+        () => 1,
+      ),
+    )
   })
   if (exitCode === 0) return
   throw new CannotHave(
@@ -122,7 +131,7 @@ async function makeAndStamp(
   return exitCode
 }
 
-/** @returns {Promise<number>} exit code */
+/** @returns {Promise<void>} */
 function runVisibly(
   /** @type {string} */ node,
   /** @type {string} */ entry,
@@ -133,6 +142,6 @@ function runVisibly(
     // Its stdout goes to our stderr: stdout belongs to the command that comes after.
     const child = spawn(node, ['--disable-warning=ExperimentalWarning', entry], { cwd, env, stdio: ['ignore', 2, 2] })
     child.on('error', reject)
-    child.on('close', code => resolve(code ?? 1))
+    child.on('close', code => (code === 0 ? resolve() : reject(new Error(`exit ${code}`))))
   })
 }
