@@ -1,4 +1,4 @@
-import { OutsideFault, formatDuration, messageOf, type Clock } from '@gpu-actions/action-kit/ports'
+import { OutsideFault, formatDuration, type Clock } from '@gpu-actions/action-kit/ports'
 import { quote, type Host } from '@gpu-actions/host'
 
 /** The environment of the Deep Learning AMIs, then the system's. */
@@ -51,7 +51,7 @@ const linesOf = (output: string, word: string): readonly string[] =>
  * own start is not held up.
  * @param asked the only Python to try; undefined: the usual ones
  * @param need whether it must have PyTorch, or be able to install it
- * @throws OutsideFault that lists what was tried and why it would not do
+ * @throws OutsideFault that lists what was tried and why it would not do, or that of the host
  */
 export async function prepareWorkplace(
   host: Host,
@@ -65,7 +65,7 @@ export async function prepareWorkplace(
     .run(script(candidates, probes[need]), { timeoutMs: importLimitMs, signal })
     .catch((cause: unknown) => {
       signal.throwIfAborted()
-      throw unreached(host, clock.now() - started, cause)
+      throw clock.now() - started < importLimitMs ? cause : tooSlow(host, cause)
     })
   const [folder] = linesOf(output, 'FOLDER')
   if (exitCode !== 0 || folder === undefined) {
@@ -86,13 +86,11 @@ export async function prepareWorkplace(
   })
 }
 
-const unreached = (host: Host, waitedMs: number, cause: unknown): OutsideFault =>
+const tooSlow = (host: Host, cause: unknown): OutsideFault =>
   new OutsideFault({
-    what: `Looking for PyTorch on ${host.name} failed after ${formatDuration(waitedMs)}: ${messageOf(cause)}`,
+    what: `PyTorch could not be imported on ${host.name} within ${formatDuration(importLimitMs)}`,
     advice:
-      waitedMs >= importLimitMs
-        ? 'A fresh volume loads PyTorch from its snapshot on the first import, which was given 10 minutes: rent the machine with a faster volume, or run the step again, which then finds much of it loaded.'
-        : 'Look at the log of the host, then run the job again.',
+      'A fresh volume loads PyTorch from its snapshot on the first import: rent the machine with a faster volume, or run the step again, which then finds much of it loaded.',
     cause,
   })
 

@@ -82,14 +82,14 @@ async function inWorkplace<T>(
     if (wish.pytorch === undefined) return await work(found)
     log.info(`Installing PyTorch ${wish.pytorch} with ${found.python}; some gigabytes have to come`)
     const keeper = keep(ports, installLogName)
-    const install = installTorch(host, found, wish.pytorch, (job, hear) =>
+    const workplace = await installTorch(host, found, wish.pytorch, (job, hear) =>
       followToItsEnd(job, ports, text => {
         hear(text)
         keeper.write(text)
         log.untrusted(text)
       }),
     )
-    const workplace = await install.finally(keeper.end)
+    await keeper.end()
     return await work(workplace)
   } finally {
     if (!signal.aborted) await tidy(host, found, ports)

@@ -193,14 +193,12 @@ def test_an_interrupted_run_says_so(zipped):
     assert process.returncode == 8
 
 
-def test_more_threads_than_cpus_are_used_when_they_are_asked_for(run):
-    done = run("resnet50", *TINY, "--steps-per-epoch", "1", "--threads", "3")
-    assert done.only("result")["actual"]["threads"] == 3
+def test_more_threads_than_cpus_are_used_when_they_are_asked_for(inference_run):
+    assert inference_run.only("result")["actual"]["threads"] == 3
 
 
-def test_inference_has_no_loss(run):
-    done = run("resnet50", *TINY, "--steps-per-epoch", "1", "--mode", "inference")
-    assert {block["loss_last"] for block in done.only("result")["blocks"]} == {None}
+def test_inference_has_no_loss(inference_run):
+    assert {block["loss_last"] for block in inference_run.only("result")["blocks"]} == {None}
 
 
 def test_a_trend_in_the_warm_up_is_seen():
@@ -211,3 +209,8 @@ def test_a_trend_in_the_warm_up_is_seen():
 
 def test_what_is_not_a_number_becomes_null():
     assert line({"a": [float("nan"), 1.5], "b": float("inf")}) == '{"a":[null,1.5],"b":null}'
+
+
+def test_waiting_threads_do_not_spin_unless_the_host_says_so(inference_run, tiny_run):
+    assert tiny_run.only("environment")["flags"]["GOMP_SPINCOUNT"] == "0"
+    assert inference_run.only("environment")["flags"]["GOMP_SPINCOUNT"] == "5"

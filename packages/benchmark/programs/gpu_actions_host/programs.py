@@ -3,6 +3,7 @@
 import signal
 import sys
 import traceback
+import warnings
 from typing import Any, Callable, Dict, Sequence
 
 from gpu_actions_host import environment, gpu_check, resnet50
@@ -30,6 +31,8 @@ def main(arguments: Sequence[str]) -> int:
     if not arguments or arguments[0] not in PROGRAMS:
         print("usage: programs.pyz {} …".format("|".join(PROGRAMS)), file=sys.stderr)
         return EXIT_CODES["arguments"]
+    # Nothing here uses NumPy, so torch need not complain that it is not there.
+    warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
     signal.signal(signal.SIGTERM, interrupt)
     signal.signal(signal.SIGINT, interrupt)
     name, rest = arguments[0], list(arguments[1:])
