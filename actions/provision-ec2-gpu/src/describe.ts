@@ -31,13 +31,13 @@ export function attemptTable(attempts: readonly Attempt[]): string {
 
 /** The machine that can be used, as Markdown. */
 export function readyTable(lease: Lease, offer: Offer, machine: Machine, page: string): string {
-  const gpus = lease.gpus ?? offer.gpu
+  const { gpus } = lease
   return [
     `### Lease ${lease.id}`,
     '',
-    '| machine | type | zone | GPUs | price | ends itself |',
+    '| machine | type | zone | GPUs that answered | price | ends itself |',
     '|---|---|---|---|---|---|',
-    `| ${machine.id} | ${machine.instanceType} | ${machine.zone} | ${gpus === null ? 'none' : `${gpus.count} × ${cell(gpus.name)}`} | ${offer.price === null ? 'unknown' : `${formatUsd(offer.price.usdPerHour)}/h`} | ${lease.expiresAt} |`,
+    `| ${machine.id} | ${machine.instanceType} | ${machine.zone} | ${gpus === null ? 'not asked' : `${gpus.count} × ${cell(gpus.name)}`} | ${offer.price === null ? 'unknown' : `${formatUsd(offer.price.usdPerHour)}/h`} | ${lease.expiresAt} |`,
     '',
     `Launched by [this run](${page}).`,
     '',

@@ -1,0 +1,153 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals'
+import { startOfflineCloud, type CloudState, type OfflineCloud } from '@gpu-actions/offline-cloud'
+import {
+  callsSince,
+  livingOf,
+  quick,
+  startJob,
+  timings,
+  type Job,
+  type StepResult,
+} from '../../provision-ec2-gpu/test/fixtures/job.ts'
+
+jest.setTimeout(120_000)
+
+let cloud: OfflineCloud
+let job: Job
+let before: CloudState
+beforeAll(async () => void (cloud = await startOfflineCloud({ scenario: { timings } })))
+afterAll(() => cloud.stop())
+beforeEach(async () => {
+  job = await startJob(cloud)
+  before = cloud.state()
+})
+afterEach(async () => {
+  await fetch(`${cloud.url}/_offline/faults`, { method: 'DELETE' })
+  await job.end()
+})
+
+const inputs = { ...quick, 'wait-for': 'running' }
+const provision = (one: Job = job): Promise<StepResult> => one.main('provision-ec2-gpu', { inputs })
+const lease = (step: StepResult): string => step.outputs['lease-id'] ?? ''
+const living = (...steps: StepResult[]): readonly string[] =>
+  steps.flatMap(step => livingOf(cloud.state(), lease(step)))
+
+describe('teardown', () => {
+  test('ends every lease of the job and none of a sibling', async () => {
+    const sibling = await startJob(cloud)
+    const [one, two, other] = [await provision(), await provision(), await provision(sibling)]
+    const step = await job.main('teardown')
+    expect(step).toMatchObject({ exitCode: 0, outputs: { terminated: '2', remaining: '0', 'billed-seconds': '120' } })
+    expect(Number(step.outputs['cost'])).toBeCloseTo(2 * 0.0202, 6)
+    expect(step.outputs['receipt-path']?.split('\n')).toHaveLength(2)
+    expect(living(one, two)).toEqual([])
+    expect(living(other)).toHaveLength(3)
+    expect((await sibling.main('teardown')).exitCode).toBe(0)
+    await sibling.end()
+  })
+
+  test('has nothing to do, and makes no call, when the job has leased nothing', async () => {
+    const step = await job.main('teardown')
+    expect(step).toMatchObject({ exitCode: 0, outputs: { terminated: '0', remaining: '0', 'receipt-path': '' } })
+    expect(callsSince(cloud, before)).toEqual([])
+  })
+
+  test('succeeds when everything has ended before, and ends nothing twice', async () => {
+    await provision()
+    await job.main('teardown')
+    const second = await job.main('teardown')
+    expect(second).toMatchObject({ exitCode: 0, outputs: { remaining: '0', terminated: '1' } })
+  })
+
+  test('ends a lease of another job by its id, and by the id of its machine', async () => {
+    const [byLease, byMachine] = [await provision(), await provision()]
+    const cleaner = await startJob(cloud)
+    expect(await cleaner.main('teardown', { inputs: { 'lease-id': lease(byLease) } })).toMatchObject({
+      exitCode: 0,
+      outputs: { terminated: '1' },
+    })
+    const machine = byMachine.outputs['instance-id'] ?? ''
+    expect(await cleaner.main('teardown', { inputs: { 'instance-id': machine } })).toMatchObject({
+      exitCode: 0,
+      outputs: { terminated: '1' },
+    })
+    expect(living(byLease, byMachine)).toEqual([])
+    await cleaner.end()
+  })
+
+  test('with scope run finds what the run has leased when all outputs are lost', async () => {
+    const one = await provision()
+    const runId = /^\d+/.exec(lease(one))?.[0] ?? ''
+    const cleaner = await startJob(cloud)
+    const step = await cleaner.main('teardown', { inputs: { scope: 'run' }, env: { GITHUB_RUN_ID: runId } })
+    expect(step).toMatchObject({ exitCode: 0, outputs: { terminated: '1', remaining: '0' } })
+    expect(living(one)).toEqual([])
+    await cleaner.end()
+  })
+
+  test('does not touch the machine of another repository, by no id', async () => {
+    const one = await provision()
+    const env = { GITHUB_REPOSITORY: 'other/consumer' }
+    const stranger = await startJob(cloud)
+    const byMachine = await stranger.main('teardown', {
+      inputs: { 'instance-id': one.outputs['instance-id'] ?? '' },
+      env,
+    })
+    expect(byMachine.exitCode).toBe(1)
+    expect(byMachine.log).toContain('gpu-actions did not launch')
+    await stranger.main('teardown', { inputs: { 'lease-id': lease(one) }, env })
+    expect(living(one)).toHaveLength(3)
+    await stranger.end()
+    await job.main('teardown')
+  })
+
+  test('says what is left, with the console link and the command, when it may not end it', async () => {
+    const one = await provision()
+    cloud.addFaults([{ kind: 'denied', operation: 'TerminateInstances', count: null }])
+    const step = await job.main('teardown')
+    expect(step).toMatchObject({ exitCode: 1, outputs: { remaining: '1' } })
+    const machine = one.outputs['instance-id'] ?? ''
+    for (const part of [
+      `aws ec2 terminate-instances --region us-west-2 --instance-ids ${machine}`,
+      `instanceId=${machine}`,
+      'ec2:TerminateInstances',
+    ]) {
+      expect(step.log).toContain(part)
+    }
+    expect(await job.record(lease(one), 'receipt.json')).toMatchObject({
+      remaining: 1,
+      left: [{ kind: 'machine', id: machine }],
+    })
+    await fetch(`${cloud.url}/_offline/faults`, { method: 'DELETE' })
+    expect((await job.main('teardown')).outputs['remaining']).toBe('0')
+    expect(living(one)).toEqual([])
+  })
+
+  test('goes through throttling, server faults and a lost reply', async () => {
+    const one = await provision()
+    cloud.addFaults([
+      { kind: 'throttled', operation: 'DescribeInstances', count: 2 },
+      { kind: 'server-error', operation: 'TerminateInstances', count: 2 },
+      { kind: 'lost-reply', operation: 'TerminateInstances' },
+    ])
+    expect((await job.main('teardown')).outputs['remaining']).toBe('0')
+    expect(living(one)).toEqual([])
+  })
+
+  test('only gives the order when it is not to wait, and says that this proves nothing', async () => {
+    const one = await provision()
+    const step = await job.main('teardown', { inputs: { 'wait-until-gone': 'false' } })
+    expect(step.exitCode).toBe(0)
+    expect(step.log).toContain('still ending')
+    expect((await job.main('teardown')).exitCode).toBe(0)
+    expect(living(one)).toEqual([])
+  })
+
+  test('names all wrong inputs at once', async () => {
+    const step = await job.main('teardown', {
+      inputs: { 'lease-id': 'mine', 'instance-id': 'that one', timeout: '1s' },
+    })
+    expect(step.exitCode).toBe(1)
+    for (const input of ['lease-id: ', 'instance-id: ', 'timeout: ']) expect(step.log).toContain(input)
+  })
+})
