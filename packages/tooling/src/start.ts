@@ -1,5 +1,5 @@
-import { WorkflowFault } from '@gpu-actions/workflow-runner'
-import { ArgumentsFault, readArguments } from './demo/arguments.ts'
+import { readArguments } from './demo/arguments.ts'
+import { runCommand } from './demo/command.ts'
 import { briefLines, readBriefs } from './demo/report.ts'
 import { defaultExample, demoSecrets, exitCodeOf, livingLine, runSession, shown } from './demo/session.ts'
 
@@ -40,8 +40,4 @@ async function main(): Promise<number> {
   return end.evidence.length > 0 ? exitCodeOf(end) : 1
 }
 
-process.exitCode = await main().catch((error: unknown) => {
-  if (!(error instanceof ArgumentsFault) && !(error instanceof WorkflowFault)) throw error
-  console.error(error.message)
-  return 2
-})
+await runCommand(main)

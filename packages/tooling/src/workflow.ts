@@ -1,5 +1,5 @@
-import { WorkflowFault } from '@gpu-actions/workflow-runner'
-import { ArgumentsFault, readArguments } from './demo/arguments.ts'
+import { readArguments } from './demo/arguments.ts'
+import { CommandFault, runCommand } from './demo/command.ts'
 import { demoSecrets, exitCodeOf, livingLine, runSession, shown } from './demo/session.ts'
 
 const help = `npm run workflow -- FILE [options]
@@ -34,7 +34,7 @@ async function main(): Promise<number> {
     console.log(help)
     return 0
   }
-  if (given.file === null) throw new ArgumentsFault('a workflow file is missing; --help shows how to call this')
+  if (given.file === null) throw new CommandFault('a workflow file is missing; --help shows how to call this')
   const end = await runSession({
     ...given,
     file: given.file,
@@ -48,8 +48,4 @@ async function main(): Promise<number> {
   return exitCodeOf(end)
 }
 
-process.exitCode = await main().catch((error: unknown) => {
-  if (!(error instanceof ArgumentsFault) && !(error instanceof WorkflowFault)) throw error
-  console.error(error.message)
-  return 2
-})
+await runCommand(main)

@@ -2,14 +2,14 @@ import { createActionLoader } from './actions.ts'
 import type { Action } from './actions.ts'
 import type { Place, Run } from './context.ts'
 import type { Contexts } from './expressions.ts'
-import { evaluate, evaluateExpression, evaluateMap, evaluateText, textOf, truthy } from './expressions.ts'
-import { contextsOf, conclusionOf, statusOf } from './job-state.ts'
+import { evaluate, evaluateMap, textOf, truthy } from './expressions.ts'
+import { contextsOf, conclusionOf } from './job-state.ts'
 import type { JobControl, JobState, Planned } from './job-state.ts'
 import type { JobLog } from './log.ts'
 import { killOrphans } from './process.ts'
-import type { ProcessEnd } from './process.ts'
 import { displayName, startStep } from './step.ts'
 import { annotate, createStepFiles } from './step-files.ts'
+import { condition, createLimit, minutesOf, outcomeOf, timerOf } from './step-limit.ts'
 import type { Conclusion, JobResult } from './types.ts'
 import type { Job, Step, Workflow } from './workflow.ts'
 
@@ -29,26 +29,29 @@ export interface JobRun {
 /** Minutes a job may take when it does not say. */
 const defaultTimeoutMinutes = 360
 
-/** Runs one job with its own steps on this machine and tells how it ended. Never rejects. */
+/** Runs one job with its own steps on this machine and tells how it ended. Rejects only when it could not begin. */
 export async function runStepsJob(jobRun: JobRun): Promise<JobResult> {
   const { run, job, control, log, id, name } = jobRun
   const state = createState(jobRun)
-  const timer = startJobTimer(jobRun, state)
+  let timer: NodeJS.Timeout | undefined
+  let outputs: Readonly<Record<string, string>> = {}
   try {
+    timer = startJobTimer(jobRun, state)
     log.note(`${name}: runs on this machine (asked for ${evaluateRunsOn(jobRun)})`)
     await runAllSteps(state, jobRun)
-    await cleanUp(state)
+    // A job that dies hard has no outputs: they are evaluated when it ends.
+    if (!control.dead.aborted) outputs = jobOutputs(state, job)
   } catch (error) {
     state.failed = true
     annotate(state, 'error', error instanceof Error ? error.message : String(error))
   } finally {
     clearTimeout(timer)
     control.close()
+    await cleanUp(state)
   }
   const lost = run.lost.aborted
   const conclusion = lost ? 'failure' : conclusionOf(state)
   if (lost) annotate(state, 'error', 'The runner has received a shutdown signal or lost communication with the server.')
-  const outputs = lost || control.dead.aborted ? {} : jobOutputs(state, job)
   log.note(`${name}: ${conclusion}`)
   return {
     id,
@@ -92,11 +95,11 @@ function createState({ run, job, workflow, contexts, place, log, control, idToke
 
 function startJobTimer({ job, contexts, control }: JobRun, state: JobState): NodeJS.Timeout {
   const template = job.work.kind === 'steps' ? job.work.timeoutMinutes : null
-  const minutes = template === null ? defaultTimeoutMinutes : Number(evaluateText(template, contexts))
+  const minutes = template === null ? defaultTimeoutMinutes : minutesOf(template, contexts)
   return setTimeout(() => {
     annotate(state, 'error', `The job has exceeded the maximum execution time of ${minutes} minutes.`)
     control.cancel('time-out')
-  }, minutes * 60_000)
+  }, timerOf(minutes))
 }
 
 const evaluateRunsOn = ({ job, contexts }: JobRun) =>
@@ -133,17 +136,6 @@ function idOf(step: Step, taken: Set<string>): string {
   for (let count = 2; taken.has(id); count += 1) id = `${name}_${count}`
   taken.add(id)
   return id
-}
-
-function condition(state: JobState, planned: Planned, contexts: Contexts): boolean {
-  const status = statusOf(state)
-  const { step, action, phase } = planned
-  if (phase !== 'main') {
-    const expression = phase === 'pre' ? action?.preIf : action?.postIf
-    return truthy(evaluateExpression(expression ?? 'always()', contexts, status))
-  }
-  if (step.condition === null) return status.success
-  return truthy(evaluate(step.condition, contexts, status))
 }
 
 /** Decides about one script, runs it and books how it ended. Whatever is thrown on the way is that step's failure. */
@@ -223,66 +215,6 @@ async function prepare(state: JobState, found: Planned): Promise<Planned> {
     state.posts.push({ phase: 'post', step, id, action })
   }
   return { ...found, action }
-}
-
-interface Limit {
-  readonly signal: AbortSignal
-  readonly minutes: () => number | null
-  close(): void
-}
-
-/** Ends a step on its own time-out, or on the job's cancel unless its condition (always()) still holds then. */
-function createLimit(state: JobState, planned: Planned): Limit {
-  const controller = new AbortController()
-  const { cancelled } = state.control
-  let timedOutAfter: number | null = null
-  const onCancel = () => {
-    if (!holdsAfterCancel(state, planned)) controller.abort()
-  }
-  cancelled.addEventListener('abort', onCancel)
-  const template = planned.phase === 'main' ? planned.step.timeoutMinutes : null
-  const minutes = template === null ? null : Number(evaluateText(template, contextsOf(state)))
-  const timeOut = () => {
-    timedOutAfter = minutes
-    controller.abort()
-  }
-  const timer = minutes === null ? undefined : setTimeout(timeOut, minutes * 60_000)
-  return {
-    signal: controller.signal,
-    minutes: () => timedOutAfter,
-    close() {
-      clearTimeout(timer)
-      cancelled.removeEventListener('abort', onCancel)
-    },
-  }
-}
-
-function holdsAfterCancel(state: JobState, planned: Planned): boolean {
-  try {
-    return condition(state, planned, contextsOf(state))
-  } catch {
-    // A condition that cannot be evaluated does not keep a step alive.
-    return false
-  }
-}
-
-function outcomeOf(state: JobState, { step, action }: Planned, end: ProcessEnd, limit: Limit): Conclusion {
-  const minutes = limit.minutes()
-  if (minutes !== null) {
-    annotate(state, 'error', `The step has timed out after ${minutes} minutes.`)
-    return 'failure'
-  }
-  if (limit.signal.aborted || state.control.dead.aborted) {
-    annotate(state, 'error', 'The operation was canceled.')
-    return 'cancelled'
-  }
-  if (end.exitCode === 0) return 'success'
-  if (end.failure !== null) annotate(state, 'error', `The step could not be started: ${end.failure}`)
-  else if (end.signal !== null) annotate(state, 'error', `The process was ended by ${end.signal}.`)
-  else if (action === null && step.work.kind === 'script') {
-    annotate(state, 'error', `Process completed with exit code ${end.exitCode}.`)
-  }
-  return 'failure'
 }
 
 async function cleanUp({ place, log }: JobState): Promise<void> {

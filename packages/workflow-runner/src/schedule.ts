@@ -1,62 +1,19 @@
 import { setMaxListeners } from 'node:events'
-import path from 'node:path'
-import { readFile } from 'node:fs/promises'
+import { openCall, runCall } from './call.ts'
+import { enterGroup } from './concurrency.ts'
 import { makePlace } from './context.ts'
-import type { Run } from './context.ts'
 import type { Contexts, Plain, Status } from './expressions.ts'
 import { evaluate, evaluateText, textOf, truthy } from './expressions.ts'
-import { at, unsupported, WorkflowFault } from './faults.ts'
-import type { Place } from './faults.ts'
-import { checkCallInputs, checkCallSecrets } from './inputs.ts'
+import { at, WorkflowFault } from './faults.ts'
 import { runStepsJob } from './job.ts'
 import { createJobControl } from './job-state.ts'
-import type { Locks } from './locks.ts'
+import type { JobControl } from './job-state.ts'
 import { createJobLog } from './log.ts'
 import type { Combination } from './matrix.ts'
 import { combinationName, expandMatrix } from './matrix.ts'
-import { any } from './process.ts'
-import type { Conclusion, JobResult } from './types.ts'
-import type { IdToken, Job, Workflow } from './workflow.ts'
-import { readWorkflow } from './workflow.ts'
-
-/** One workflow while it runs: the file that was started, or one that a job calls. */
-export interface Scope {
-  readonly run: Run
-  readonly locks: Locks
-  readonly workflow: Workflow
-  readonly inputs: Readonly<Record<string, Plain>>
-  readonly secrets: Readonly<Record<string, string>>
-  /** `caller / ` in front of names, `caller/` in front of ids; empty at the top. */
-  readonly namePrefix: string
-  readonly idPrefix: string
-  /** What the caller grants; null at the top, where the file alone decides. */
-  readonly grant: IdToken
-  readonly heldGroups: readonly string[]
-  readonly state: ScopeState
-}
-
-interface ScopeState {
-  cancelled: boolean
-  readonly legs: Set<Leg>
-}
-
-/** One job, or one combination of its matrix, from its start to its end. */
-interface Leg {
-  readonly job: Job
-  readonly contexts: Contexts
-  readonly cancel: (reason: string) => void
-}
-
-interface Needed {
-  readonly result: Conclusion
-  readonly outputs: Readonly<Record<string, string>>
-}
-
-interface Finished extends Needed {
-  readonly results: readonly JobResult[]
-}
-
-export const newScopeState = (): ScopeState => ({ cancelled: false, legs: new Set() })
+import { cancelLeg, cancelScope, holdsAfterCancel, idTokenOf, joinLegs, withoutRun } from './scope.ts'
+import type { Finished, Leg, Scope } from './scope.ts'
+import type { Job, Workflow } from './workflow.ts'
 
 /** Runs the jobs of a workflow, each as soon as what it needs has ended. */
 export async function runScope(scope: Scope): Promise<Map<string, Finished>> {
@@ -75,18 +32,6 @@ export async function runScope(scope: Scope): Promise<Map<string, Finished>> {
   return done
 }
 
-/** Asks every running job to end, save those whose `if` holds after a cancel (always()). */
-export function cancelScope(scope: Scope, reason: string): void {
-  scope.state.cancelled = true
-  for (const leg of scope.state.legs) cancelLeg(leg, reason)
-}
-
-function cancelLeg({ job, contexts, cancel }: Leg, reason: string): void {
-  const status: Status = { success: false, failure: false, cancelled: true }
-  const goesOn = job.condition !== null && truthy(evaluate(job.condition, contexts, status))
-  if (!goesOn) cancel(reason)
-}
-
 /** All jobs that a job stands on, near and far: status functions look at the whole chain. */
 function ancestorsOf(workflow: Workflow, job: Job, found = new Set<string>()): Set<string> {
   for (const id of job.needs) {
@@ -99,7 +44,7 @@ function ancestorsOf(workflow: Workflow, job: Job, found = new Set<string>()): S
 }
 
 async function runJob(scope: Scope, job: Job, finished: Map<string, Promise<Finished>>): Promise<Finished> {
-  const { run, workflow, state } = scope
+  const { workflow, state } = scope
   const results = new Map<string, Finished>()
   for (const id of ancestorsOf(workflow, job)) {
     const ended = await finished.get(id)
@@ -117,10 +62,16 @@ async function runJob(scope: Scope, job: Job, finished: Map<string, Promise<Fini
     if (!wanted) return withoutRun(scope, job, state.cancelled ? 'cancelled' : 'skipped')
     return await runLegs(scope, job, contexts)
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
-    run.options.log(run.masks.hide(`${scope.namePrefix}${job.id}: Error: ${message}`))
-    return withoutRun(scope, job, 'failure', message)
+    return couldNotBegin(scope, job, error)
   }
+}
+
+/** A job, or one leg of it, whose own definition is at fault. */
+function couldNotBegin(scope: Scope, job: Job, error: unknown): Finished {
+  const { run, namePrefix } = scope
+  const message = error instanceof Error ? error.message : String(error)
+  run.options.log(run.masks.hide(`${namePrefix}${job.id}: Error: ${message}`))
+  return withoutRun(scope, job, 'failure', message)
 }
 
 function jobContexts({ run, inputs, workflow }: Scope, job: Job, results: Map<string, Finished>): Contexts {
@@ -134,20 +85,6 @@ function jobContexts({ run, inputs, workflow }: Scope, job: Job, results: Map<st
     inputs,
     needs: Object.fromEntries(needs),
   }
-}
-
-function withoutRun(scope: Scope, job: Job, conclusion: Conclusion, message?: string): Finished {
-  const result: JobResult = {
-    id: scope.idPrefix + job.id,
-    name: scope.namePrefix + job.id,
-    conclusion,
-    outputs: {},
-    steps: [],
-    annotations: message === undefined ? [] : [{ level: 'error', message: scope.run.masks.hide(message), title: null }],
-    summary: '',
-  }
-  scope.run.options.log(`${result.name}: ${conclusion}`)
-  return { result: conclusion, outputs: {}, results: [result] }
 }
 
 /** The legs of a job's matrix, at most `max-parallel` at a time; a job without a matrix is one leg. */
@@ -174,8 +111,10 @@ async function runLegs(scope: Scope, job: Job, contexts: Contexts): Promise<Fini
       const stopped = scope.state.cancelled || (failed && strategy.failFast)
       ended[index] =
         stopped && !holdsAfterCancel(job, legContexts)
-          ? withoutRun(scope, job, 'cancelled')
-          : await runLeg(scope, job, legContexts, leg => started.push(leg))
+          ? withoutRun(scope, job, 'cancelled', undefined, legName(scope, job, legContexts))
+          : await runLeg(scope, job, legContexts, leg => started.push(leg)).catch(error =>
+              couldNotBegin(scope, job, error),
+            )
       if (ended[index]?.result !== 'failure' || failed) continue
       failed = true
       if (strategy.failFast) for (const leg of started) if (scope.state.legs.has(leg)) cancelLeg(leg, 'fail-fast')
@@ -183,20 +122,6 @@ async function runLegs(scope: Scope, job: Job, contexts: Contexts): Promise<Fini
   }
   await Promise.all(Array.from({ length: Math.min(strategy.maxParallel, combinations.length) }, work))
   return joinLegs(ended)
-}
-
-const holdsAfterCancel = (job: Job, contexts: Contexts) =>
-  job.condition !== null &&
-  truthy(evaluate(job.condition, contexts, { success: false, failure: false, cancelled: true }))
-
-function joinLegs(legs: readonly Finished[]): Finished {
-  const conclusions = legs.map(leg => leg.result)
-  const result = (['failure', 'cancelled', 'success'] as const).find(each => conclusions.includes(each)) ?? 'skipped'
-  return {
-    result,
-    outputs: Object.assign({}, ...legs.map(leg => leg.outputs)),
-    results: legs.flatMap(leg => leg.results),
-  }
 }
 
 interface Strategy {
@@ -243,10 +168,11 @@ async function runLeg(scope: Scope, job: Job, contexts: Contexts, onStart: (leg:
   const name = legName(scope, job, contexts)
   const group = await enterGroup(scope, job.concurrency, job.place, contexts, control.cancelled, name)
   try {
-    if (group === null) return withoutRun(scope, job, 'cancelled')
+    if (group === null) return withoutRun(scope, job, 'cancelled', undefined, name)
     if (job.work.kind === 'steps') return await runSteps(scope, job, contexts, name, control)
     callee = await openCall({ ...scope, heldGroups: group.held }, job, contexts, name)
-    return await runCall(callee, job, name, control.cancelled)
+    const called = await runCall(callee, job, name, control.cancelled, runScope)
+    return called ?? withoutRun(scope, job, 'cancelled', undefined, name)
   } finally {
     group?.leave()
     control.close()
@@ -266,7 +192,7 @@ async function runSteps(
   job: Job,
   contexts: Contexts,
   name: string,
-  control: ReturnType<typeof createJobControl>,
+  control: JobControl,
 ): Promise<Finished> {
   const { run, workflow, secrets } = scope
   const place = await makePlace(run, scope.idPrefix + job.id)
@@ -289,125 +215,3 @@ async function runSteps(
 
 const contextMap = (value: Plain | undefined): Record<string, Plain> =>
   value !== null && value !== undefined && typeof value === 'object' ? Object.fromEntries(Object.entries(value)) : {}
-
-/** A job's own permissions, else the workflow's, never more than the caller granted. */
-function idTokenOf({ workflow, grant }: Scope, job: Job): IdToken {
-  const asked = job.idToken ?? workflow.idToken ?? grant ?? 'none'
-  return grant === null || grant === 'write' ? asked : 'none'
-}
-
-/** Reads the called workflow and checks what is passed to it; every fault at once. */
-async function openCall(scope: Scope, job: Job, contexts: Contexts, name: string): Promise<Scope> {
-  const { run, secrets } = scope
-  if (job.work.kind !== 'call') throw new Error('a job that calls nothing')
-  const workflow = await readCalled(run.root, job.work.path, job.place)
-  const { call } = workflow
-  if (call === null) throw new WorkflowFault([at(job.place, `${job.work.path} has no workflow_call trigger`)])
-  const withSecrets: Contexts = { ...contexts, secrets: { ...secrets, GITHUB_TOKEN: run.token } }
-  const given = job.work.inputs === null ? {} : contextMap(evaluate(job.work.inputs, contexts))
-  const inputs = checkCallInputs(call, given)
-  const passed = checkCallSecrets(call, job.work.secrets, secrets, withSecrets)
-  const granted = idTokenOf(scope, job)
-  const asking = workflow.jobs.filter(each => (each.idToken ?? workflow.idToken) === 'write' && granted !== 'write')
-  const faults = [
-    ...inputs.faults,
-    ...passed.faults,
-    ...asking.map(each => `the job '${each.id}' asks for 'id-token: write', but is only allowed 'id-token: none'`),
-  ]
-  if (faults.length > 0)
-    throw new WorkflowFault(
-      faults.map(fault => at(job.place, `${job.work.kind === 'call' ? job.work.path : ''}: ${fault}`)),
-    )
-  return {
-    ...scope,
-    workflow,
-    inputs: inputs.values,
-    secrets: passed.values,
-    namePrefix: `${name} / `,
-    idPrefix: `${scope.idPrefix}${job.id}/`,
-    grant: granted,
-    state: newScopeState(),
-  }
-}
-
-/** Reads a reusable workflow of the same repository. */
-export async function readCalled(root: string, reference: string, place: Place): Promise<Workflow> {
-  const file = path.join(root, reference)
-  const content = await readFile(file, 'utf8').catch(() => null)
-  if (content === null) throw new WorkflowFault([at(place, `${reference} does not exist in ${root}`)])
-  return readWorkflow(path.normalize(reference), content)
-}
-
-async function runCall(callee: Scope, job: Job, name: string, cancelled: AbortSignal): Promise<Finished> {
-  const { workflow, run } = callee
-  const contexts: Contexts = { github: run.github, vars: run.options.vars ?? {}, inputs: callee.inputs }
-  const group = await enterGroup(callee, workflow.concurrency, job.place, contexts, cancelled, name)
-  if (group === null) return withoutRun(callee, job, 'cancelled')
-  try {
-    if (cancelled.aborted) callee.state.cancelled = true
-    const jobs = await runScope({ ...callee, heldGroups: group.held })
-    const ended = joinLegs([...jobs.values()])
-    const jobsContext = Object.fromEntries(
-      [...jobs].map(([id, { result, outputs }]) => [id, { result, outputs }] as const),
-    )
-    const outputs = (workflow.call?.outputs ?? []).flatMap(({ key, value }) => {
-      const text = textOf(evaluate(value, { ...contexts, jobs: jobsContext }))
-      return text === '' ? [] : [[key, text] as const]
-    })
-    const own: JobResult = {
-      id: callee.idPrefix.slice(0, -1),
-      name,
-      conclusion: ended.result,
-      outputs: Object.fromEntries(outputs),
-      steps: [],
-      annotations: [],
-      summary: '',
-    }
-    return { result: ended.result, outputs: own.outputs, results: [...ended.results, own] }
-  } finally {
-    group.leave()
-  }
-}
-
-interface Group {
-  /** All groups that are held from here on, those of the callers included. */
-  readonly held: readonly string[]
-  readonly leave: () => void
-}
-
-/** Waits for the concurrency group of a job or called workflow. Null: cancelled while it waited. */
-async function enterGroup(
-  scope: Scope,
-  concurrency: Workflow['concurrency'],
-  place: Place,
-  contexts: Contexts,
-  cancelled: AbortSignal,
-  name: string,
-): Promise<Group | null> {
-  const { run, locks, heldGroups } = scope
-  if (concurrency === null) return { held: heldGroups, leave: () => undefined }
-  const wish = readConcurrency(evaluate(concurrency, contexts))
-  if (wish.cancelInProgress) throw new WorkflowFault([unsupported(place, 'concurrency with cancel-in-progress: true')])
-  if (heldGroups.includes(wish.group)) {
-    const message = `a deadlock for concurrency group '${wish.group}' was detected between the workflow and '${name}'`
-    throw new WorkflowFault([at(place, message)])
-  }
-  const turn = locks.enter(wish.group, wish.queue)
-  if (!turn.free) run.options.log(run.masks.hide(`${name}: waits for concurrency group '${wish.group}'`))
-  await Promise.race([turn.entered, any([cancelled, turn.displaced])])
-  if (!cancelled.aborted && !turn.displaced.aborted) return { held: [...heldGroups, wish.group], leave: turn.leave }
-  turn.leave()
-  return null
-}
-
-/** `concurrency: name` or its long form, evaluated. */
-export function readConcurrency(value: Plain): { group: string; queue: 'single' | 'max'; cancelInProgress: boolean } {
-  if (value === null || typeof value !== 'object')
-    return { group: textOf(value), queue: 'single', cancelInProgress: false }
-  const fields = new Map(Object.entries(value))
-  return {
-    group: textOf(fields.get('group') ?? ''),
-    queue: textOf(fields.get('queue') ?? '') === 'max' ? 'max' : 'single',
-    cancelInProgress: textOf(fields.get('cancel-in-progress') ?? false) === 'true',
-  }
-}

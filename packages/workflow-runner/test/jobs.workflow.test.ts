@@ -75,7 +75,7 @@ jobs:
       matrix('{ max-parallel: 2, matrix: { n: [1, 2, 3] } }', 'test ${{ matrix.n }} = 2 && exit 1; sleep 600'),
       { timeScale: 10 },
     )
-    expect(conclusions(result)).toEqual({ 'a (1)': 'cancelled', 'a (2)': 'failure', a: 'cancelled' })
+    expect(conclusions(result)).toEqual({ 'a (1)': 'cancelled', 'a (2)': 'failure', 'a (3)': 'cancelled' })
   })
 
   test('without fail-fast every combination comes to its end', async () => {
@@ -197,6 +197,13 @@ jobs:
     await expect(run({ 'x.yml': dispatch }, { event: 'push' })).rejects.toThrow(
       "is not started by 'push' (its events: schedule, workflow_dispatch)",
     )
+  })
+
+  test('an action that does not run on Node is refused by name', async () => {
+    const { result } = await run({
+      'x.yml': 'on: push\njobs: { a: { runs-on: u, steps: [{ uses: org/fixtures/composite@v1 }] } }',
+    })
+    expect(result.jobs[0]?.annotations[0]?.message).toContain("an action that runs with 'composite' is not supported")
   })
 
   test('a remote action that is not mapped fails the job before its first step', async () => {

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { parseDuration } from '@gpu-actions/action-kit/ports'
+import { CommandFault } from './command.ts'
 
 /** What `npm run workflow` and `npm start` are told. */
 export interface Arguments {
@@ -15,11 +16,6 @@ export interface Arguments {
   readonly evidence: string | null
 }
 
-/** Every fault of a command line, in one error. */
-export class ArgumentsFault extends Error {
-  override readonly name = 'ArgumentsFault'
-}
-
 const known = {
   help: { type: 'boolean', short: 'h' },
   input: { type: 'string', multiple: true },
@@ -32,7 +28,7 @@ const known = {
   evidence: { type: 'string' },
 } as const
 
-/** Reads a command line; throws ArgumentsFault with all that is wrong with it. */
+/** Reads a command line; throws CommandFault with all that is wrong with it. */
 export function readArguments(args: readonly string[], allowed: readonly (keyof typeof known)[]): Arguments {
   const { values, positionals, tokens } = parseArgs({
     args: [...args],
@@ -83,6 +79,6 @@ export function readArguments(args: readonly string[], allowed: readonly (keyof 
     scenario: text('scenario'),
     evidence: text('evidence'),
   }
-  if (faults.length > 0 && !result.help) throw new ArgumentsFault(faults.join('\n'))
+  if (faults.length > 0 && !result.help) throw new CommandFault(faults.join('\n'))
   return result
 }

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { readScenario, startOfflineCloud } from '@gpu-actions/offline-cloud'
-import type { CloudState } from '@gpu-actions/offline-cloud'
+import type { CloudState, Scenario } from '@gpu-actions/offline-cloud'
 import { parse } from 'yaml'
+import { CommandFault } from './command.ts'
 
 /** A cloud that a workflow runs against, whoever started it. */
 export interface Cloud {
@@ -20,10 +21,11 @@ const isLocal = (url: string) => ['127.0.0.1', 'localhost', '[::1]'].includes(ne
 export function stepEnvironment(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
   const missing = needed.filter(name => !env[name])
   if (missing.length > 0)
-    throw new Error(`the cloud in AWS_ENDPOINT_URL needs these variables too: ${missing.join(', ')}`)
+    throw new CommandFault(`the cloud in AWS_ENDPOINT_URL needs these variables too: ${missing.join(', ')}`)
   const picked = [...needed, ...forTokens].flatMap(name => (env[name] ? [[name, env[name]] as const] : []))
   for (const [name, value] of picked) {
-    if (name.endsWith('_URL') && !isLocal(value)) throw new Error(`${name} must point at this machine, not at ${value}`)
+    if (name.endsWith('_URL') && !isLocal(value))
+      throw new CommandFault(`${name} must point at this machine, not at ${value}`)
   }
   return { ...Object.fromEntries(picked), AWS_EC2_METADATA_DISABLED: 'true' }
 }
@@ -33,18 +35,26 @@ export async function openCloud(scenarioFile?: string): Promise<Cloud> {
   const url = process.env['AWS_ENDPOINT_URL']
   if (url !== undefined && url !== '') {
     if (scenarioFile !== undefined)
-      throw new Error('--scenario is for a cloud started here, but AWS_ENDPOINT_URL is set')
+      throw new CommandFault('--scenario is for a cloud started here, but AWS_ENDPOINT_URL is set')
     return { url, env: stepEnvironment(process.env), stop: async () => {} }
   }
-  const scenario = scenarioFile === undefined ? {} : readScenario(parse(await readFile(scenarioFile, 'utf8')) ?? {})
+  const scenario = scenarioFile === undefined ? {} : await scenarioOf(scenarioFile)
   const cloud = await startOfflineCloud({ scenario })
   return { url: cloud.url, env: stepEnvironment(cloud.env), stop: () => cloud.stop() }
+}
+
+async function scenarioOf(file: string): Promise<Scenario> {
+  try {
+    return readScenario(parse(await readFile(file, 'utf8')) ?? {})
+  } catch (cause) {
+    throw new CommandFault(`--scenario ${file}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+  }
 }
 
 /** What lives in the cloud, and every call that was counted. */
 export async function viewCloud(url: string): Promise<CloudState> {
   const reply = await fetch(new URL('/_offline/state', url))
-  if (!reply.ok) throw new Error(`${url} is no offline cloud: ${reply.status}`)
+  if (!reply.ok) throw new CommandFault(`${url} is no offline cloud: ${reply.status}`)
   return (await reply.json()) as CloudState
 }
 

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
@@ -6,8 +7,9 @@ import { runWorkflow } from '@gpu-actions/workflow-runner'
 import type { WorkflowOptions, WorkflowResult } from '@gpu-actions/workflow-runner'
 import { root } from '../repository.ts'
 import type { Archive } from './unpack.ts'
-import { unpackEvidence } from './unpack.ts'
+import { requireOwnFolder, unpackEvidence } from './unpack.ts'
 import { describeLiving, fetchArtifact, isAnythingAlive, openCloud, viewCloud } from './cloud.ts'
+import { CommandFault } from './command.ts'
 import { layOutConsumer, mapRepositories } from './consumer.ts'
 
 export interface SessionOptions {
@@ -70,6 +72,9 @@ function listenForInterrupts(log: (line: string) => void) {
 
 /** Runs one workflow against a cloud on this machine, brings home what it uploaded, and looks at what still lives. */
 export async function runSession(options: SessionOptions): Promise<SessionEnd> {
+  // Before anything runs: to learn after minutes that the evidence has no place would be too late.
+  if (!existsSync(options.file)) throw new CommandFault(`there is no workflow file ${options.file}`)
+  if (options.evidence !== null) await requireOwnFolder(options.evidence)
   const folder = await mkdtemp(path.join(os.tmpdir(), 'gpu-actions-'))
   const interrupts = listenForInterrupts(options.log)
   try {

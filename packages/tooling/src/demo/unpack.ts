@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { unzipSync } from 'fflate'
+import { CommandFault } from './command.ts'
 
 /** Lists what an earlier unpack made, so that a later one replaces exactly that. */
 const listName = '.gpu-actions-evidence.json'
@@ -17,14 +18,17 @@ async function formerFiles(folder: string): Promise<readonly string[] | null> {
   return Array.isArray(list) ? list.filter(name => typeof name === 'string') : null
 }
 
-/** Deletes what a former unpack made; files of anybody else stay. Throws when the folder was never ours. */
-async function clear(folder: string): Promise<void> {
+/** Throws CommandFault when a folder holds files and none of them came from here: nothing of it may be replaced. */
+export async function requireOwnFolder(folder: string): Promise<void> {
   const present = await readdir(folder).catch(() => [])
-  if (present.length === 0) return
-  const former = await formerFiles(folder)
-  if (former === null) {
-    throw new Error(`${folder} holds files that did not come from here; name another folder with --evidence`)
-  }
+  if (present.length === 0 || (await formerFiles(folder)) !== null) return
+  throw new CommandFault(`${folder} holds files that did not come from here; name another folder with --evidence`)
+}
+
+/** Deletes what a former unpack made; files of anybody else stay. */
+async function clear(folder: string): Promise<void> {
+  await requireOwnFolder(folder)
+  const former = (await formerFiles(folder)) ?? []
   const inside = former.filter(name => isInside(folder, name))
   for (const name of [...inside, listName]) await rm(path.join(folder, name), { force: true })
   const folders = [...new Set(inside.map(name => path.dirname(name)))].filter(name => name !== '.')
@@ -53,7 +57,9 @@ export async function unpackEvidence(folder: string, archives: readonly Archive[
       if (!isInside(folder, target)) throw new Error(`the artifact ${name} holds a path outside of it: ${entry}`)
       await mkdir(path.dirname(path.join(folder, target)), { recursive: true })
       // Never over a file of somebody else's that lay in a folder of ours.
-      await writeFile(path.join(folder, target), content, { flag: 'wx' })
+      await writeFile(path.join(folder, target), content, { flag: 'wx' }).catch((cause: unknown) => {
+        throw new CommandFault(`${path.join(folder, target)} is there already and did not come from here`, { cause })
+      })
       written.push(target)
     }
   }
