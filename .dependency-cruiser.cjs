@@ -95,8 +95,9 @@ const rules = [
   },
   {
     name: 'declared',
-    comment: 'A package that no package.json names is there by chance.',
-    from: {},
+    comment:
+      'A package that no package.json names is there by chance. (Tests take clients from wherever they are declared.)',
+    from: { pathNot: tests },
     to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
   },
   {
