@@ -24,7 +24,7 @@ const rules = [
     name: 'actions-stand-alone',
     comment: 'Actions meet in the run directory, not in code.',
     from: { path: '^actions/([^/]+)/' },
-    to: { path: '^actions/', pathNot: '^actions/$1/' },
+    to: { path: '^actions/', pathNot: ['^actions/$1/', tests] },
   },
   {
     name: 'lease-and-host-know-no-layer-above',
@@ -60,7 +60,7 @@ const rules = [
   {
     name: 'core-only-in-action-kit',
     comment: 'Masks, outputs and failures go through one place.',
-    from: { pathNot: anyOf('action-kit') },
+    from: { pathNot: [anyOf('action-kit'), tests] },
     to: { path: npm('@actions/core') },
   },
   {
