@@ -113,7 +113,8 @@ describe('waiting for a machine', () => {
     const dead = watched({
       look: async () => machine('gone', 'Client.InstanceInitiatedShutdown'),
       register: async ({ hopeless }) => {
-        throw await hopeless()
+        const death = await hopeless()
+        if (death !== undefined) throw death
       },
     })
     await expect(waitUntilReachable(dead)).rejects.toBeInstanceOf(MachineEnded)
