@@ -1,7 +1,7 @@
-import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
-import { describe, expect, test } from '@jest/globals'
+import { afterAll, describe, expect, test } from '@jest/globals'
 import { strToU8, zipSync } from 'fflate'
 import { readArguments } from '../src/demo/arguments.ts'
 import { stepEnvironment } from '../src/demo/cloud.ts'
@@ -9,7 +9,17 @@ import { mapRepositories, layOutConsumer } from '../src/demo/consumer.ts'
 import { briefLines, readBrief } from '../src/demo/report.ts'
 import { unpackEvidence } from '../src/demo/unpack.ts'
 
-const folder = () => mkdtemp(path.join(os.tmpdir(), 'gpu-actions-demo-'))
+const folders: string[] = []
+
+async function folder(): Promise<string> {
+  const made = await mkdtemp(path.join(os.tmpdir(), 'gpu-actions-demo-'))
+  folders.push(made)
+  return made
+}
+
+afterAll(async () => {
+  for (const made of folders) await rm(made, { recursive: true, force: true })
+})
 
 describe('the command line', () => {
   const all = ['help', 'input', 'secret', 'event', 'cancel-after', 'time-scale'] as const

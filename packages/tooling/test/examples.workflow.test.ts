@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { images } from '@gpu-actions/offline-cloud'
 import type { OfflineCloud, OfflineCloudOptions } from '@gpu-actions/offline-cloud'
 import { runWorkflow } from '@gpu-actions/workflow-runner'
 import type { StepProcess, WorkflowOptions } from '@gpu-actions/workflow-runner'
@@ -245,6 +246,25 @@ jobs:
     const result = await running
     expect(Object.values(stepsOf(result))).toEqual(['success', 'failure', 'success', 'success'])
     expect(cloud.state().living).toEqual(nothingLives)
+  }, 120_000)
+
+  test('on schedule, weekly-regression measures on the pinned image, and one type that fails does not stop the next', async () => {
+    const { cloud, run } = await openChain({
+      scenario: { faults: [{ kind: 'denied', operation: 'RunInstances', count: null }] },
+    })
+    const pinned =
+      Object.values(images).find(image => image.region === 'us-west-2' && image.name.includes('PyTorch'))?.id ?? ''
+    const result = await run('weekly-regression.yml', {
+      event: 'schedule',
+      inputs: {},
+      vars: { REGRESSION_AMI_ID: pinned },
+    })
+    expect(result.jobs.map(job => job.conclusion)).toEqual(['failure', 'failure', 'failure', 'failure'])
+    const launches = cloud.state().callLog.filter(call => call.operation === 'RunInstances')
+    const asked = launches.map(({ parameters }) => JSON.stringify(parameters))
+    expect(asked).toHaveLength(2)
+    expect(asked.every(text => text.includes(pinned))).toBe(true)
+    expect(asked.map(text => /g\w+\.\w+/.exec(text)?.[0])).toEqual(['g4dn.xlarge', 'g5.2xlarge'])
   }, 120_000)
 
   test('a missing instance profile is named by provision, and nothing is launched', async () => {

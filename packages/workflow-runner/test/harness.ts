@@ -1,14 +1,21 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { afterAll } from '@jest/globals'
 import type { WorkflowOptions, WorkflowResult } from '../src/index.ts'
 import { runWorkflow } from '../src/index.ts'
 
 export const fixtures = fileURLToPath(new URL('fixture-actions', import.meta.url))
+
+const folders: string[] = []
+
+afterAll(async () => {
+  for (const folder of folders) await rm(folder, { recursive: true, force: true })
+})
 
 export interface Ran {
   readonly result: WorkflowResult
@@ -24,6 +31,7 @@ export async function run(
   options: Partial<WorkflowOptions> & { readonly onLine?: (line: string) => void } = {},
 ): Promise<Ran> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'workflow-runner-'))
+  folders.push(folder)
   const files = path.join(folder, 'repository', '.github', 'workflows')
   await mkdir(files, { recursive: true })
   for (const [name, content] of Object.entries(workflows)) await writeFile(path.join(files, name), content)
