@@ -121,7 +121,7 @@ async function launchAndWait(work: Work): Promise<void> {
   const { context, clients, prepared } = work
   const { clock, log, signal } = context
   const provider = ec2Provider(
-    ec2Access(region => work.ports.clientsFor(region), clients.region),
+    ec2Access(region => work.ports.clientsFor(region), clients.region, prepared.account),
     prepared.spec,
   )
   const launcher = createLauncher(

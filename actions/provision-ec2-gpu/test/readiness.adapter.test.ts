@@ -17,7 +17,7 @@ function fastClock(times: number): Clock {
   const began = Date.now()
   return {
     now: () => began + (Date.now() - began) * times,
-    random: systemClock.random,
+    random: () => systemClock.random(),
     sleep: (ms, signal) => systemClock.sleep(ms / times, signal),
   }
 }

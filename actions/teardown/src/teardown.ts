@@ -115,8 +115,9 @@ async function findLeases(
 async function endOne(context: TeardownContext, tools: Tools, leaseId: string, deadline: number): Promise<Ended> {
   const records = context.runDirectories.open(leaseId)
   try {
-    // The records name their own places; asking for the account may fail without keeping those from being tried.
-    const isRecorded = (await attemptsRecord.read(records)) !== undefined
+    // The records name account and places: whose credentials these are shows when those are tried.
+    const recorded = (await leaseRecord.read(records))?.places[0]?.account
+    const given = context.inputs.awsRegion ?? []
     const receipt = await endLease({
       provider: tools.provider,
       clock: context.clock,
@@ -124,7 +125,7 @@ async function endOne(context: TeardownContext, tools: Tools, leaseId: string, d
       records,
       leaseId,
       repository: context.run.repository,
-      places: isRecorded ? [] : await placesOf(tools),
+      places: recorded === undefined ? await placesOf(tools) : given.map(region => ({ account: recorded, region })),
       deadline,
       waitUntilGone: context.inputs.waitUntilGone,
       isFinal,

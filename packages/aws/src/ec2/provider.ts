@@ -72,9 +72,9 @@ export function isFinal(error: unknown): boolean {
   return fault === 'denied' || fault === 'credentials' || fault === 'account' || fault === 'invalid'
 }
 
-/** The credentials' own account, asked when first needed. */
-export function ec2Access(clientsFor: (region: string) => AwsClients, region: string): Ec2Access {
-  let account: Promise<string> | undefined
+/** The credentials' own account, asked when first needed unless it is known already. */
+export function ec2Access(clientsFor: (region: string) => AwsClients, region: string, known?: string): Ec2Access {
+  let account: Promise<string> | undefined = known === undefined ? undefined : Promise.resolve(known)
   return { clientsFor, account: () => (account ??= accountOf(clientsFor(region))) }
 }
 
