@@ -22,10 +22,17 @@ export async function drawPicture(): Promise<string> {
 Drawn from the sources by \`npm run generate\`; \`npm run check\` fails when it is out of date, and when an import points against the direction that \`.dependency-cruiser.cjs\` lays down.
 
 \`\`\`mermaid
-${output.trim()}
+${inOrder(output.trim())}
 \`\`\`
 `
   return format(page, { parser: 'markdown' })
+}
+
+// The arrows come in the order in which the imports stand in the sources: moving a line would redraw the page.
+function inOrder(mermaid: string): string {
+  const lines = mermaid.split('\n')
+  const isArrow = (line: string): boolean => /^\w+-->\w+$/.test(line)
+  return [...lines.filter(line => !isArrow(line)), ...lines.filter(isArrow).sort()].join('\n')
 }
 
 /** Whether the page is missing or shows something else. */
