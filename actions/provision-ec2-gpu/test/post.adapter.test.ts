@@ -59,6 +59,19 @@ describe('post', () => {
     expect(livingOf(cloud.state(), leaseInState(step))).toEqual([])
   })
 
+  test('ends the machine of a job that was cancelled while it waited', async () => {
+    cloud.addFaults([{ kind: 'never-registers' }])
+    const running = async (): Promise<boolean> =>
+      cloud
+        .state()
+        .instances.slice(before.instances.length)
+        .some(({ state }) => state === 'running')
+    const step = await job.main(name, { inputs: quick, killWhen: running, signal: 'SIGINT' })
+    expect(step.exitCode).toBe(1)
+    expect(step.log).toContain('Cancelled')
+    expect((await finish(step)).living).toEqual([])
+  })
+
   test('makes no call when a receipt proves the end', async () => {
     const step = await job.main(name, { inputs: { ...quick, 'wait-for': 'running' } })
     await job.main('teardown')
