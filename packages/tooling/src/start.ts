@@ -1,7 +1,15 @@
 import { readArguments } from './demo/arguments.ts'
 import { runCommand } from './demo/command.ts'
 import { briefLines, readBriefs } from './demo/report.ts'
-import { defaultExample, demoSecrets, exitCodeOf, livingLine, runSession, shown } from './demo/session.ts'
+import {
+  defaultExample,
+  demoSecrets,
+  demoVariables,
+  exitCodeOf,
+  livingLine,
+  runSession,
+  shown,
+} from './demo/session.ts'
 
 const help = `npm start [-- FILE] [--evidence DIR] [--input NAME=VALUE ...]
 
@@ -30,6 +38,7 @@ async function main(): Promise<number> {
     // Another workflow has other inputs.
     inputs: given.file === null ? { ...demoInputs, ...given.inputs } : given.inputs,
     secrets: demoSecrets,
+    vars: demoVariables,
     evidence,
     log: line => console.log(line),
   })

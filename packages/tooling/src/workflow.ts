@@ -1,6 +1,6 @@
 import { readArguments } from './demo/arguments.ts'
 import { CommandFault, runCommand } from './demo/command.ts'
-import { demoSecrets, exitCodeOf, livingLine, runSession, shown } from './demo/session.ts'
+import { demoSecrets, demoVariables, exitCodeOf, livingLine, runSession, shown } from './demo/session.ts'
 
 const help = `npm run workflow -- FILE [options]
 
@@ -39,6 +39,7 @@ async function main(): Promise<number> {
     ...given,
     file: given.file,
     secrets: { ...demoSecrets, ...given.secrets },
+    vars: { ...demoVariables, ...given.vars },
     log: line => console.log(line),
   })
   console.log(`\nconclusion  ${end.result.conclusion}`)

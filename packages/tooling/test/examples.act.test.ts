@@ -3,7 +3,7 @@ import path from 'node:path'
 import { afterEach, expect, test } from '@jest/globals'
 import { stepEnvironment } from '../src/demo/cloud.ts'
 import { layOutConsumer, mapRepositories } from '../src/demo/consumer.ts'
-import { demoSecrets } from '../src/demo/session.ts'
+import { demoSecrets, demoVariables } from '../src/demo/session.ts'
 import { evidenceOf, needing, nothingLives, openBench, smallBenchmark } from './demo/chain.ts'
 import type { Bench } from './demo/chain.ts'
 
@@ -37,6 +37,7 @@ async function act({ cloud, folder }: Bench, file: string, inputs: Readonly<Reco
     ...pairs('--local-repository', await mapRepositories(consumer.workflows)),
     ...pairs('--input', inputs),
     ...pairs('-s', demoSecrets),
+    ...pairs('--var', demoVariables),
     ...pairs('--env', { GITHUB_REPOSITORY: 'org/consumer', ...stepEnvironment(cloud.env) }),
   ]
   const child = spawn(binary, args, {

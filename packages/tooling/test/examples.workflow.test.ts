@@ -8,7 +8,7 @@ import { runWorkflow } from '@gpu-actions/workflow-runner'
 import type { StepProcess, WorkflowOptions } from '@gpu-actions/workflow-runner'
 import { stepEnvironment } from '../src/demo/cloud.ts'
 import { layOutConsumer, mapRepositories } from '../src/demo/consumer.ts'
-import { demoSecrets } from '../src/demo/session.ts'
+import { demoSecrets, demoVariables } from '../src/demo/session.ts'
 import { evidenceOf, needing, nothingLives, openBench, smallBenchmark, textsBelow } from './demo/chain.ts'
 import type { Bench } from './demo/chain.ts'
 
@@ -46,6 +46,7 @@ async function openChain(options: OfflineCloudOptions = {}): Promise<Chain> {
         file: path.join(consumer.workflows, file),
         inputs: smallBenchmark,
         secrets: demoSecrets,
+        vars: demoVariables,
         repositories,
         env: stepEnvironment(cloud.env),
         directory: path.join(folder, 'runner'),
@@ -257,7 +258,7 @@ jobs:
     const result = await run('weekly-regression.yml', {
       event: 'schedule',
       inputs: {},
-      vars: { REGRESSION_AMI_ID: pinned },
+      vars: { ...demoVariables, REGRESSION_AMI_ID: pinned },
     })
     expect(result.jobs.map(job => job.conclusion)).toEqual(['failure', 'failure', 'failure', 'failure'])
     const launches = cloud.state().callLog.filter(call => call.operation === 'RunInstances')
@@ -269,8 +270,7 @@ jobs:
 
   test('a missing instance profile is named by provision, and nothing is launched', async () => {
     const { cloud, run } = await openChain()
-    const { AWS_ROLE_TO_ASSUME_ARN = '' } = demoSecrets
-    const result = await run('gpu-benchmark.yml', { secrets: { AWS_ROLE_TO_ASSUME_ARN } })
+    const result = await run('gpu-benchmark.yml', { vars: {} })
     expect(result.jobs[0]?.annotations.map(each => each.message).join('\n')).toContain('instance-profile-name')
     expect(result.conclusion).toBe('failure')
     expect(cloud.state().calls['ec2:RunInstances'] ?? 0).toBe(0)

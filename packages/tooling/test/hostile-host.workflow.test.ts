@@ -4,7 +4,7 @@ import { afterEach, expect, test } from '@jest/globals'
 import { runWorkflow } from '@gpu-actions/workflow-runner'
 import { stepEnvironment } from '../src/demo/cloud.ts'
 import { layOutConsumer, mapRepositories } from '../src/demo/consumer.ts'
-import { demoSecrets } from '../src/demo/session.ts'
+import { demoSecrets, demoVariables } from '../src/demo/session.ts'
 import { evidenceOf, needing, nothingLives, openBench, type Bench } from './demo/chain.ts'
 
 let bench: Bench | null = null
@@ -72,6 +72,7 @@ needing('GPU_ACTIONS_PYTHON')('a host that prints commands', () => {
     const result = await runWorkflow({
       file,
       secrets: demoSecrets,
+      vars: demoVariables,
       repositories: await mapRepositories(workflows),
       env: stepEnvironment(cloud.env),
       directory: path.join(folder, 'runner'),
@@ -82,7 +83,9 @@ needing('GPU_ACTIONS_PYTHON')('a host that prints commands', () => {
     const benchmark = job?.steps.find(step => step.id === 'benchmark')
     expect(Number(benchmark?.outputs['throughput'])).toBeGreaterThan(0)
     expect(Number(benchmark?.outputs['throughput'])).not.toBe(99_999)
-    expect(job?.annotations.filter(({ message }) => /host says so|host warns|old form|carriage/.test(message))).toEqual([])
+    expect(job?.annotations.filter(({ message }) => /host says so|host warns|old form|carriage/.test(message))).toEqual(
+      [],
+    )
 
     const text = log.join('\n')
     expect(text).not.toContain('\u001b')

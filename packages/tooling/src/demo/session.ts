@@ -37,6 +37,10 @@ export interface SessionEnd {
 /** Secrets of a consumer of the offline cloud's account. They are masked like anybody's. */
 export const demoSecrets: Readonly<Record<string, string>> = {
   AWS_ROLE_TO_ASSUME_ARN: 'arn:aws:iam::123456789012:role/gpu-actions-ci',
+}
+
+/** Variables of that consumer's repository. */
+export const demoVariables: Readonly<Record<string, string>> = {
   BENCH_INSTANCE_PROFILE_NAME: 'gpu-bench-instance',
 }
 
