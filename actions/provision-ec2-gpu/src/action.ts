@@ -70,6 +70,11 @@ export const action = defineAction({
       min: 5 * minute,
       max: 24 * 60 * minute,
     }),
+    'max-price-per-hour': input.number({
+      about:
+        'USD that the machine may cost an hour at most. Dearer types, and types whose price is unknown, are left out.',
+      min: 0.01,
+    }),
     tags: input.tags({
       about: 'Tags of your own for the machine, its volumes and its network interfaces: `key=value`.',
     }),

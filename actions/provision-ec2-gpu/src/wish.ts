@@ -20,6 +20,7 @@ export const wishOf = (inputs: ProvisionInputs): Ec2Wish => ({
     minGpuMemoryGib: inputs.minGpuMemory,
     minComputeCapability: inputs.minComputeCapability,
   },
+  maxUsdPerHour: inputs.maxPricePerHour,
   image: imageChoice(inputs),
   subnetIds: [...new Set(inputs.subnetId ?? [])],
   securityGroupId: inputs.securityGroupId,

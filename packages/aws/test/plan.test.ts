@@ -58,6 +58,7 @@ const findings = (instanceTypes: string[], more: Partial<Findings> = {}): Findin
   images: [open],
   needs: none,
   needsGpu: true,
+  maxUsdPerHour: undefined,
   ...more,
 })
 
@@ -90,6 +91,18 @@ describe('the plan', () => {
     const plan = planOffers(findings(['g5.2xlarge', 'g6.xlarge', 'g4dn.xlarge'], { needs }))
     expect([...new Set(plan.offers.map(offer => offer.instanceType))]).toEqual(expected)
     expect(plan.leftOut.filter(reason => !reason.includes('does not offer')).length).toBe(3 - expected.length)
+  })
+
+  test('leaves out what costs more than the limit, and what nobody knows the price of', () => {
+    const plan = planOffers(
+      findings(['g5.2xlarge', 'g4dn.xlarge', 'g6.xlarge', 't3.micro'], { needsGpu: false, maxUsdPerHour: 0.8 }),
+    )
+    expect([...new Set(plan.offers.map(offer => offer.instanceType))]).toEqual(['g4dn.xlarge'])
+    expect(plan.leftOut.filter(reason => !reason.includes('does not offer'))).toEqual([
+      expect.stringMatching(/^g5.2xlarge: costs \$1\.212 an hour \(.*\), more than max-price-per-hour \$0\.8$/),
+      expect.stringMatching(/^g6.xlarge: costs \$0\.8048 an hour/),
+      't3.micro: its price is unknown, so it cannot be held to max-price-per-hour $0.8',
+    ])
   })
 
   test('refuses families of the closed driver by name with an image of the open one', () => {

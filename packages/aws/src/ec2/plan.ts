@@ -1,4 +1,4 @@
-import type { Offer, Place, Plan } from '@gpu-actions/lease'
+import type { Offer, Place, Plan, Price } from '@gpu-actions/lease'
 import type { ImageFacts } from './image.ts'
 import { needsClosedDriver, type InstanceTypeFacts } from './instance-types.ts'
 import type { SubnetFacts } from './network.ts'
@@ -28,6 +28,8 @@ export interface Findings {
   readonly needs: GpuNeeds
   /** The machine is waited for until its GPUs answer. */
   readonly needsGpu: boolean
+  /** Decimal USD that an offer may cost an hour; undefined sets no limit. */
+  readonly maxUsdPerHour: number | undefined
 }
 
 export interface Ec2Plan extends Plan {
@@ -63,6 +65,14 @@ function lacks(type: InstanceTypeFacts, needs: GpuNeeds, needsGpu: boolean): rea
   return lacking
 }
 
+/** What speaks against a price. One that nobody knows may be above any limit. */
+function tooDear(price: Price | null, maxUsdPerHour: number | undefined): string | null {
+  if (maxUsdPerHour === undefined) return null
+  if (price === null) return `its price is unknown, so it cannot be held to max-price-per-hour $${maxUsdPerHour}`
+  if (price.usdPerHour <= maxUsdPerHour) return null
+  return `costs $${price.usdPerHour} an hour (${price.source}, ${price.date}), more than max-price-per-hour $${maxUsdPerHour}`
+}
+
 /** The best image that runs on a type, or why there is none. */
 function imageOf(type: InstanceTypeFacts, images: readonly ImageFacts[]): ImageFacts | string {
   const fitting = images.filter(image => type.architectures.includes(image.architecture))
@@ -75,44 +85,46 @@ function imageOf(type: InstanceTypeFacts, images: readonly ImageFacts[]): ImageF
   return `is ${type.architectures.join(' or ')}, and image ${names.join('')} is not`
 }
 
+interface Fit {
+  readonly type: InstanceTypeFacts
+  readonly price: Price | null
+  readonly image: ImageFacts
+}
+
+/** What to launch a type with, or why it is left out. */
+function fitOf(name: string, findings: Findings): Fit | string {
+  const type = findings.types.get(name)
+  if (type === undefined) return `${findings.place.region} has no such instance type`
+  const lacking = lacks(type, findings.needs, findings.needsGpu)
+  if (lacking.length > 0) return lacking.join(', ')
+  const price = tablePrice(name, findings.place.region)
+  const dear = tooDear(price, findings.maxUsdPerHour)
+  if (dear !== null) return dear
+  const image = imageOf(type, findings.images)
+  return typeof image === 'string' ? image : { type, price, image }
+}
+
 /** Offers from types × subnets, in this order; and why the others were left out. */
 export function planOffers(findings: Findings): Ec2Plan {
-  const { place, types, zones, subnets, needs } = findings
+  const { place, zones, subnets } = findings
   const offers: Offer[] = []
   const leftOut: string[] = []
   const images = new Map<string, ImageFacts>()
   for (const name of findings.instanceTypes) {
-    const type = types.get(name)
-    if (type === undefined) {
-      leftOut.push(`${name}: ${place.region} has no such instance type`)
+    const fit = fitOf(name, findings)
+    if (typeof fit === 'string') {
+      leftOut.push(`${name}: ${fit}`)
       continue
     }
-    const lacking = lacks(type, needs, findings.needsGpu)
-    if (lacking.length > 0) {
-      leftOut.push(`${name}: ${lacking.join(', ')}`)
-      continue
+    images.set(name, fit.image)
+    for (const { id, zone } of subnets) {
+      if (zones.get(name)?.has(zone) !== true) {
+        leftOut.push(`${name}: ${zone} (${id}) does not offer it`)
+        continue
+      }
+      const { price, type } = fit
+      offers.push({ instanceType: name, place, zone, subnet: id, market: 'on-demand', price, gpu: type.gpu })
     }
-    const image = imageOf(type, findings.images)
-    if (typeof image === 'string') {
-      leftOut.push(`${name}: ${image}`)
-      continue
-    }
-    images.set(name, image)
-    const offered = subnets.filter(subnet => zones.get(name)?.has(subnet.zone))
-    for (const subnet of subnets.filter(one => !offered.includes(one))) {
-      leftOut.push(`${name}: ${subnet.zone} (${subnet.id}) does not offer it`)
-    }
-    offers.push(
-      ...offered.map((subnet): Offer => ({
-        instanceType: name,
-        place,
-        zone: subnet.zone,
-        subnet: subnet.id,
-        market: 'on-demand',
-        price: tablePrice(name, place.region),
-        gpu: type.gpu,
-      })),
-    )
   }
   return { offers, leftOut, images }
 }

@@ -16,6 +16,8 @@ export interface Ec2Wish {
   /** In the order in which to try them; at least one. */
   readonly instanceTypes: readonly string[]
   readonly needs: GpuNeeds
+  /** Decimal USD; dearer offers, and those of unknown price, are left out. */
+  readonly maxUsdPerHour: number | undefined
   readonly image: ImageChoice
   /** Empty: the default subnets of the region. */
   readonly subnetIds: readonly string[]
@@ -170,6 +172,7 @@ export async function prepareLaunch(clients: AwsClients, wish: Ec2Wish): Promise
     images,
     needs: wish.needs,
     needsGpu: wish.waitFor === 'gpu',
+    maxUsdPerHour: wish.maxUsdPerHour,
   })
   if (plan.offers.length === 0) faults.push(...plan.leftOut)
   faults.push(...new Set(spaceFaults(wish, [...plan.images.values()])))
