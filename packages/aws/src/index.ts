@@ -22,3 +22,17 @@ export { prepareLaunch, type Ec2Wish, type Prepared } from './ec2/prepare.ts'
 export { ec2Access, ec2Ending, ec2Provider, isFinal, type Ec2Access } from './ec2/provider.ts'
 export { consoleTail } from './ec2/console.ts'
 export { ssmHost, waitForRegistration, type RegistrationOptions, type SsmTarget } from './ssm/index.ts'
+export {
+  login,
+  tokenSource,
+  userPool,
+  userPoolId,
+  type AuthFlow,
+  type LoginPorts,
+  type LoginRequest,
+  type Tokens,
+  type TokenSource,
+  type TokenSourceOptions,
+  type UserPool,
+  type UserPoolOptions,
+} from './cognito/index.ts'
