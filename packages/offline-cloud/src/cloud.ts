@@ -1,11 +1,13 @@
 import type { CallLog } from './calls.ts'
 import type { CloudClock } from './clock.ts'
+import type { ClusterState } from './cluster/model.ts'
+import type { UserPool } from './cognito/pool.ts'
 import type { Ec2State } from './ec2/model.ts'
 import type { Faults } from './faults.ts'
 import type { ArtifactStore } from './github/artifact-store.ts'
 import type { Issuer } from './github/issuer.ts'
 import type { Machine, MachineSpec } from './machine/index.ts'
-import type { Capacity, Timings } from './scenario.ts'
+import type { Capacity, ClusterApiShape, Timings } from './scenario.ts'
 import type { SsmState } from './ssm/model.ts'
 import type { Sessions } from './sts/sessions.ts'
 
@@ -20,12 +22,16 @@ export interface Cloud {
   readonly clock: CloudClock
   readonly timings: Timings
   readonly capacity: Capacity
+  /** Which of the replies that are not certain the cluster API gives. */
+  readonly clusterApi: ClusterApiShape
   readonly faults: Faults
   readonly calls: CallLog
   readonly ec2: Ec2State
   readonly ssm: SsmState
   readonly sessions: Sessions
   readonly issuer: Issuer
+  readonly userPool: UserPool
+  readonly clusters: ClusterState
   readonly artifacts: ArtifactStore
   readonly createMachine: (spec: MachineSpec) => Machine
   /** The machines that run, by instance id. */

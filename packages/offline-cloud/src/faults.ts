@@ -12,6 +12,11 @@ export const faultKinds = [
   'boot-terminated',
   'expired-credentials',
   'results-down',
+  'agent-never-active',
+  'job-stuck',
+  'unknown-status',
+  'drop-request',
+  'slow-reply',
 ] as const
 export type FaultKind = (typeof faultKinds)[number]
 
@@ -31,8 +36,9 @@ const faultSchema = v.strictObject({
 /**
  * One fault. `count` is how often it strikes (1 unless given, null = for ever), `probability` how likely it strikes on
  * a call that fits (from a generator with `seed`, 0 unless given). `operation` is `RunInstances` or
- * `ec2:RunInstances`; without it every AWS call fits. `seconds` belongs to slow-boot, `stateReason` (a code, such as
- * `Server.InsufficientInstanceCapacity`) to boot-terminated.
+ * `ec2:RunInstances`, or `cluster:*` for every call of a service; without it every AWS call fits (of the kinds that
+ * only the cluster API knows: every call of it that the kind is about). `seconds` belongs to slow-boot and slow-reply,
+ * `stateReason` (a code, such as `Server.InsufficientInstanceCapacity`) to boot-terminated.
  */
 export type Fault = v.InferOutput<typeof faultSchema>
 
@@ -40,7 +46,7 @@ export const faultList = v.array(faultSchema)
 
 /** A call, or a launch, that a fault may fit. */
 export interface FaultTarget {
-  readonly service: 'ec2' | 'ssm' | 'sts' | 'github'
+  readonly service: 'ec2' | 'ssm' | 'sts' | 'cognito-idp' | 'github' | 'cluster'
   readonly operation: string
   readonly region?: string
   readonly zone?: string
@@ -76,12 +82,20 @@ function seeded(seed: number): () => number {
 const same = (wanted: string | undefined, given: string | undefined): boolean =>
   wanted === undefined || wanted === given
 
-/** Whether a fault is about this call. Without `operation` it is about any call to AWS, not about GitHub's services. */
+const ownKinds: Readonly<Partial<Record<FaultTarget['service'], readonly FaultKind[]>>> = {
+  github: ['results-down'],
+  cluster: ['agent-never-active', 'job-stuck', 'unknown-status', 'drop-request', 'slow-reply'],
+}
+
+/**
+ * Whether a fault is about this call. Without `operation` it is about any call to AWS; about GitHub's services and the
+ * cluster API only if its kind belongs to them alone.
+ */
 export function fitsTarget(fault: Fault, target: FaultTarget): boolean {
   const operationFits =
     fault.operation === undefined
-      ? fault.kind === 'results-down' || target.service !== 'github'
-      : fault.operation === target.operation || fault.operation === `${target.service}:${target.operation}`
+      ? (ownKinds[target.service]?.includes(fault.kind) ?? true)
+      : [target.operation, `${target.service}:${target.operation}`, `${target.service}:*`].includes(fault.operation)
   return (
     operationFits &&
     same(fault.region, target.region) &&

@@ -2,11 +2,21 @@ import { createMachine } from './machine/index.ts'
 import { serveCloud, type OfflineCloud, type OfflineCloudOptions } from './serve.ts'
 
 export type { Call } from './calls.ts'
-export type { ArtifactState, AttachableState, CloudState, CommandState, InstanceState } from './control/state.ts'
+export { clusterOperations } from './cluster/routes.ts'
+export type {
+  ArtifactState,
+  AttachableState,
+  CloudState,
+  ClusterView,
+  CommandState,
+  InstanceState,
+  JobView,
+} from './control/state.ts'
 export type { Fault, FaultKind } from './faults.ts'
 export type { OfflineCloud, OfflineCloudOptions } from './serve.ts'
 export { readScenario, type Scenario } from './scenario.ts'
 export { account, instanceProfiles, roles } from './world/account.ts'
+export { appClients, cognito } from './world/cognito.ts'
 export { images } from './world/images.ts'
 export { instanceTypes } from './world/instance-types.ts'
 export { regions } from './world/network.ts'

@@ -1,5 +1,8 @@
 import * as v from 'valibot'
+import { clusterApiSchema, defaultShape, type ClusterApiShape } from './cluster/shape.ts'
 import { faultList } from './faults.ts'
+
+export type { ClusterApiShape } from './cluster/shape.ts'
 
 const seconds = v.pipe(v.number(), v.minValue(0))
 
@@ -15,6 +18,7 @@ const scenarioSchema = v.strictObject({
     }),
   ),
   faults: v.exactOptional(faultList),
+  clusterApi: v.exactOptional(clusterApiSchema),
   capacity: v.exactOptional(v.record(v.string(), v.record(v.string(), v.pipe(v.number(), v.integer(), v.minValue(0))))),
 })
 
@@ -23,7 +27,8 @@ const scenarioSchema = v.strictObject({
  * registers with SSM `registrationSeconds` after its boot, takes `shutdownSeconds` to end, its volumes and interfaces
  * another `releaseSeconds`; what is new stays invisible to reads for `consistencySeconds`; a command reaches its
  * machine after `deliverySeconds`. `capacity` says how many machines may live at once, by zone and type
- * (`{ 'us-west-2a': { 'g5.2xlarge': 1 } }`); what it does not name has no limit.
+ * (`{ 'us-west-2a': { 'g5.2xlarge': 1 } }`); what it does not name has no limit. `clusterApi` chooses among the replies
+ * that are known of the cluster API.
  */
 export type Scenario = v.InferOutput<typeof scenarioSchema>
 
@@ -46,5 +51,12 @@ export function readScenario(value: unknown): Scenario {
   const faults = result.issues.map(issue => `${v.getDotPath(issue) ?? 'scenario'}: ${issue.message}`)
   throw new RangeError(`The scenario is not valid: ${faults.join('; ')}`)
 }
+
+/** The cluster API's replies, what is not chosen as it is most often seen. */
+export const clusterApiOf = (scenario: Scenario): ClusterApiShape => ({
+  ...defaultShape,
+  ...scenario.clusterApi,
+  successCodes: { ...defaultShape.successCodes, ...scenario.clusterApi?.successCodes },
+})
 
 export const timingsOf = (scenario: Scenario): Timings => ({ ...defaults, ...scenario.timings })

@@ -8,6 +8,8 @@ import { UnsecuredJWT } from 'jose'
 import { createCallLog } from './calls.ts'
 import { createClock } from './clock.ts'
 import type { Cloud } from './cloud.ts'
+import { emptyClusters } from './cluster/model.ts'
+import { createUserPool } from './cognito/pool.ts'
 import { stateOf, type CloudState } from './control/state.ts'
 import { emptyEc2 } from './ec2/model.ts'
 import { createFaults, readFaults, type Fault } from './faults.ts'
@@ -15,8 +17,8 @@ import { createArtifactStore } from './github/artifact-store.ts'
 import { createIssuer } from './github/issuer.ts'
 import { accessKeyId, secret } from './ids.ts'
 import type { Machine, MachineSpec } from './machine/index.ts'
-import { readScenario, timingsOf, type Scenario } from './scenario.ts'
-import { createApp } from './server.ts'
+import { clusterApiOf, readScenario, timingsOf, type Scenario } from './scenario.ts'
+import { clusterApiPath, createApp } from './server.ts'
 import { emptySsm } from './ssm/model.ts'
 import { createSessions } from './sts/sessions.ts'
 
@@ -36,6 +38,8 @@ export interface OfflineCloud {
   readonly url: string
   /** What points AWS's and GitHub's clients at the cloud. */
   readonly env: Readonly<Record<string, string>>
+  /** The base of the cluster API, below which its `/v1/…` and `/health` are. */
+  readonly clusterApi: string
   state(): CloudState
   addFaults(faults: readonly Fault[]): void
   /** Ends the machines, then the server. */
@@ -75,12 +79,15 @@ export async function serveCloud(
     clock,
     timings: timingsOf(scenario),
     capacity: scenario.capacity ?? {},
+    clusterApi: clusterApiOf(scenario),
     faults: createFaults(),
     calls: createCallLog(),
     ec2: emptyEc2(),
     ssm: emptySsm(),
     sessions: createSessions(),
     issuer: await createIssuer(`${url}/_github/issuer`, () => clock.now()),
+    userPool: await createUserPool(() => clock.now()),
+    clusters: emptyClusters(),
     artifacts: createArtifactStore(join(directory, 'artifacts')),
     createMachine,
     machines: new Map(),
@@ -95,6 +102,7 @@ export async function serveCloud(
   return {
     url,
     env: environment(url, requestToken),
+    clusterApi: `${url}${clusterApiPath}`,
     state: () => stateOf(cloud),
     addFaults: faults => cloud.faults.add(readFaults(faults)),
     async stop() {

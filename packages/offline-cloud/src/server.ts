@@ -1,13 +1,18 @@
 import { Hono } from 'hono'
 import { answerAws } from './aws/gateway.ts'
 import type { Cloud } from './cloud.ts'
+import { clusterRoutes } from './cluster/routes.ts'
 import { controlRoutes } from './control/routes.ts'
 import { cutReply, type Bindings } from './cut.ts'
 import { githubRoutes } from './github/routes.ts'
+import { cognito } from './world/cognito.ts'
+
+/** Where the cluster API is. */
+export const clusterApiPath = '/cluster-api'
 
 /** The whole cloud as one HTTP application. `requestToken` is the bearer token of the OIDC endpoint. */
 export function createApp(cloud: Cloud, requestToken: string): Hono<{ Bindings: Bindings }> {
-  const app = new Hono<{ Bindings: Bindings }>()
+  const app = new Hono<{ Bindings: Bindings }>({ strict: false })
   app.use(async (context, next) => {
     await next()
     // Clients read the service's time from here, so it is the cloud's.
@@ -15,6 +20,10 @@ export function createApp(cloud: Cloud, requestToken: string): Hono<{ Bindings: 
   })
   app.route('/', controlRoutes(cloud))
   app.route('/', githubRoutes(cloud, requestToken))
+  app.route(clusterApiPath, clusterRoutes(cloud))
+  app.get('/:pool/.well-known/jwks.json', context =>
+    context.req.param('pool') === cognito.poolId ? context.json(cloud.userPool.keys) : context.notFound(),
+  )
   app.post('/', async context => {
     const request = { header: (name: string) => context.req.header(name), body: await context.req.text() }
     const reply = await answerAws(cloud, request)

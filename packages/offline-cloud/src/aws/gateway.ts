@@ -1,4 +1,5 @@
 import type { Cloud } from '../cloud.ts'
+import { callCognito, unsignedCognitoOperations } from '../cognito/service.ts'
 import { callEc2 } from '../ec2/service.ts'
 import type { FaultTarget } from '../faults.ts'
 import { requestId } from '../ids.ts'
@@ -86,13 +87,17 @@ export async function answerAws(cloud: Cloud, request: AwsRequest): Promise<AwsR
 }
 
 function authenticate(cloud: Cloud, call: Call, signed: Signed | null): Identity | null {
-  if (call.service === 'sts' && unsignedOperations.includes(call.operation)) return null
+  if (isUnsigned(call)) return null
   if (signed === null) throw unsigned(call.service)
   const identity = cloud.sessions.identify(signed.accessKeyId, signed.sessionToken, cloud.clock.now())
   if (identity === 'unknown' || regionNamed(signed.region) === undefined) throw unknownCredentials(call.service)
   if (identity === 'expired') throw faultRefusal(call.service, 'expired-credentials')
   return identity
 }
+
+const isUnsigned = ({ service, operation }: Call): boolean =>
+  (service === 'sts' && unsignedOperations.includes(operation)) ||
+  (service === 'cognito-idp' && unsignedCognitoOperations.includes(operation))
 
 // The protocol gives the service away: a target header for the JSON ones, the API version for the query ones.
 function recognise(cloud: Cloud, request: AwsRequest): Call {
@@ -154,19 +159,27 @@ function stsCall(cloud: Cloud, operation: string, node: QueryNode): Call {
   }
 }
 
+const jsonServices: Readonly<Record<string, 'ssm' | 'cognito-idp'>> = {
+  AmazonSSM: 'ssm',
+  AWSCognitoIdentityProviderService: 'cognito-idp',
+}
+
 function jsonCall(cloud: Cloud, target: string, body: string): Call {
   const [prefix = '', operation = ''] = target.split('.')
   const input = parseJson(body)
+  const service = jsonServices[prefix]
   return {
-    service: 'ssm',
-    operation: prefix === 'AmazonSSM' ? operation : target,
+    service: service ?? 'ssm',
+    operation: service === undefined ? target : operation,
     parameters: maskedInput(operation, input),
     target: {},
     contentType: 'application/x-amz-json-1.1',
     async carryOut(signed) {
-      if (prefix !== 'AmazonSSM') throw new AwsError('InvalidAction', `The offline cloud does not cover ${target}.`)
-      const caller = { region: regionOf(signed), accessKeyId: signed?.accessKeyId ?? '' }
+      if (service === undefined) throw new AwsError('InvalidAction', `The offline cloud does not cover ${target}.`)
       if (input === undefined) throw new AwsError('SerializationException', 'The request is not JSON.')
+      if (service === 'cognito-idp')
+        return JSON.stringify(await callCognito(cloud, operation, input, signed?.region ?? null))
+      const caller = { region: regionOf(signed), accessKeyId: signed?.accessKeyId ?? '' }
       return JSON.stringify(callSsm(cloud, operation, input, caller))
     },
     refuse: ({ code, message }) => JSON.stringify({ __type: code, message }),
@@ -181,9 +194,22 @@ function parseJson(body: string): unknown {
   }
 }
 
-// A parameter's value is masked unless the request itself says that it is a plain one.
+const secretMembers = ['Token', 'ClientSecret', 'AuthParameters', 'ChallengeResponses', 'Session']
+
+// A parameter's value is masked unless the request itself says that it is a plain one; what Cognito is told is masked
+// but for the user's name.
 function maskedInput(operation: string, input: unknown): unknown {
-  if (operation !== 'PutParameter' || typeof input !== 'object' || input === null || !('Value' in input)) return input
+  if (typeof input !== 'object' || input === null) return input
+  const masked = Object.entries(input).map(([name, value]: [string, unknown]) => [
+    name,
+    secretMembers.includes(name) ? mask(value) : value,
+  ])
+  if (operation !== 'PutParameter' || !('Value' in input)) return Object.fromEntries(masked)
   const isPlain = 'Type' in input && (input.Type === 'String' || input.Type === 'StringList')
   return isPlain ? input : { ...input, Value: '***' }
 }
+
+const mask = (value: unknown): unknown =>
+  typeof value === 'object' && value !== null && 'USERNAME' in value
+    ? { ...Object.fromEntries(Object.keys(value).map(name => [name, '***'])), USERNAME: value.USERNAME }
+    : '***'

@@ -1,7 +1,9 @@
 import type { FaultKind } from '../faults.ts'
+import { account, userName } from '../world/account.ts'
+import { cognito } from '../world/cognito.ts'
 import { AwsError } from './errors.ts'
 
-export type AwsService = 'ec2' | 'ssm' | 'sts'
+export type AwsService = 'ec2' | 'ssm' | 'sts' | 'cognito-idp'
 
 /** The faults that refuse a call before it is carried out. */
 export const refusingFaults = [
@@ -35,6 +37,16 @@ const faultWords: Readonly<Record<AwsService, Readonly<Record<RefusingFault, Wor
     'server-error': ['InternalFailure', 500, 'The request processing has failed because of an unknown error.'],
     'expired-credentials': ['ExpiredToken', 403, 'The security token included in the request is expired'],
   },
+  'cognito-idp': {
+    denied: [
+      'AccessDeniedException',
+      400,
+      `User: arn:aws:iam::${account}:user/${userName} is not authorized to perform: cognito-idp:AdminInitiateAuth on resource: ${cognito.arn} because no identity-based policy allows the cognito-idp:AdminInitiateAuth action`,
+    ],
+    throttled: ['TooManyRequestsException', 400, 'Rate exceeded'],
+    'server-error': ['InternalErrorException', 500, 'Internal server error'],
+    'expired-credentials': ['ExpiredTokenException', 400, 'The security token included in the request is expired'],
+  },
 }
 
 /** The refusal that a fault stands for, in the words of the service. */
@@ -47,12 +59,14 @@ const unsignedWords: Readonly<Record<AwsService, Words>> = {
   ec2: ['AuthFailure', 401, 'AWS was not able to validate the provided access credentials'],
   ssm: ['MissingAuthenticationTokenException', 400, 'Missing Authentication Token'],
   sts: ['MissingAuthenticationToken', 403, 'Request is missing Authentication Token'],
+  'cognito-idp': ['MissingAuthenticationTokenException', 400, 'Missing Authentication Token'],
 }
 
 const unknownWords: Readonly<Record<AwsService, Words>> = {
   ec2: ['AuthFailure', 401, 'AWS was not able to validate the provided access credentials'],
   ssm: ['UnrecognizedClientException', 400, 'The security token included in the request is invalid.'],
   sts: ['InvalidClientTokenId', 403, 'The security token included in the request is invalid.'],
+  'cognito-idp': ['UnrecognizedClientException', 400, 'The security token included in the request is invalid.'],
 }
 
 const refusalOf = ([code, status, message]: Words): AwsError => new AwsError(code, message, status)

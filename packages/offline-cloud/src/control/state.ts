@@ -1,17 +1,26 @@
 import type { Call } from '../calls.ts'
 import type { Cloud } from '../cloud.ts'
+import { clusterViews, type ClusterView } from './clusters.ts'
+
+export type { ClusterView, JobView } from './clusters.ts'
 
 /** What the state endpoint shows. Times are UTC ISO on the cloud's clock. */
 export interface CloudState {
   readonly now: string
-  /** Everything that can still cost: instances that are not terminated, volumes and interfaces that exist. */
-  readonly living: { readonly instances: number; readonly volumes: number; readonly interfaces: number }
+  /** What still exists: instances that are not terminated, volumes, interfaces, clusters that are not deleted. */
+  readonly living: {
+    readonly instances: number
+    readonly volumes: number
+    readonly interfaces: number
+    readonly clusters: number
+  }
   readonly instances: readonly InstanceState[]
   readonly volumes: readonly AttachableState[]
   readonly interfaces: readonly AttachableState[]
   readonly parameters: readonly { readonly name: string; readonly type: string }[]
   readonly commands: readonly CommandState[]
   readonly artifacts: readonly ArtifactState[]
+  readonly clusters: readonly ClusterView[]
   /** Calls by `service:operation`. */
   readonly calls: Readonly<Record<string, number>>
   readonly callLog: readonly Call[]
@@ -81,6 +90,7 @@ export function stateOf(cloud: Cloud): CloudState {
       instances: instances.filter(({ state }) => state !== 'terminated').length,
       volumes: volumes.length,
       interfaces: interfaces.length,
+      clusters: [...cloud.clusters.clusters.values()].filter(({ deletedAt }) => deletedAt === null).length,
     },
     instances: instances.map(instance => ({
       id: instance.id,
@@ -109,6 +119,7 @@ export function stateOf(cloud: Cloud): CloudState {
     artifacts: cloud.artifacts
       .list()
       .map(({ id, name, size, isFinalized, path }) => ({ id, name, size, finalized: isFinalized, path })),
+    clusters: clusterViews(cloud),
     calls: cloud.calls.counts(),
     callLog: cloud.calls.list(),
   }
