@@ -21,7 +21,7 @@ const suites: readonly (() => Promise<readonly SuiteOutcome[]>)[] = [
   async () => [sizeBudget()],
   async () => [await runJest('unit', 2)],
   async () => [await runJest('contract', 1)],
-  async () => [await runPytest(process.env['GPU_ACTIONS_PYTHON'])],
+  () => runPytest(process.env['GPU_ACTIONS_PYTHON']),
   async () => [await runJest('adapter', 2)],
   async () => [await runJest('bundle', 1)],
   async () => [await runJest('workflow', 1)],

@@ -4,24 +4,34 @@ import { root } from '../repository.ts'
 import type { Skipped, SuiteOutcome } from './outcome.ts'
 import { runProgram } from './processes.ts'
 
-const folder = 'packages/benchmark/test'
+/** What the packages' own tests are called; each package is a run of its own, with the settings of its pyproject.toml. */
+const isTest = (name: string): boolean => name.endsWith('_test.py')
 
-/** Runs the tests of the programs that run on hosts, with real PyTorch. */
-export async function runPytest(python: string | undefined): Promise<SuiteOutcome> {
+const filesOf = (folder: string): readonly string[] =>
+  existsSync(join(root, folder)) ? readdirSync(join(root, folder)).filter(isTest).sort() : []
+
+/** Runs the tests of every package that has some in Python: programs of the host, with real PyTorch, and the agent. */
+export async function runPytest(python: string | undefined): Promise<readonly SuiteOutcome[]> {
+  const folders = readdirSync(join(root, 'packages')).map(name => `packages/${name}/test`)
+  const tested = folders.filter(folder => filesOf(folder).length > 0)
+  if (tested.length === 0) {
+    console.error('no package holds a *_test.py')
+    return [{ suite: 'pytest', passed: 0, failed: 1, skipped: [], seconds: 0 }]
+  }
+  const outcomes: SuiteOutcome[] = []
+  for (const folder of tested) outcomes.push(await runFolder(folder, python))
+  return outcomes
+}
+
+async function runFolder(folder: string, python: string | undefined): Promise<SuiteOutcome> {
   const suite = 'pytest'
   const since = performance.now()
-  const files = existsSync(join(root, folder))
-    ? readdirSync(join(root, folder)).filter(name => name.endsWith('_test.py'))
-    : []
-  if (files.length === 0) {
-    console.error(`${folder} holds no *_test.py`)
-    return { suite, passed: 0, failed: 1, skipped: [], seconds: 0 }
-  }
+  const files = filesOf(folder)
   if (python === undefined) {
     const skipped = files.map(test => ({ test, reason: 'no Python with PyTorch could be set up' }))
     return { suite, passed: 0, failed: 0, skipped, seconds: 0 }
   }
-  const paths = files.sort().map(name => join(folder, name))
+  const paths = files.map(name => join(folder, name))
   const args = ['-m', 'pytest', '-rs', '--color=no', '-p', 'no:cacheprovider', ...paths]
   const { exitCode, output } = await runProgram(python, args, { cwd: root, show: true })
   return { suite, ...countPytest(output, exitCode), seconds: (performance.now() - since) / 1000 }
