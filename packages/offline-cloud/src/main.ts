@@ -18,7 +18,7 @@ async function main(): Promise<void> {
     scenario,
     ...(values.python === undefined ? {} : { python: values.python }),
   })
-  process.stdout.write(`${JSON.stringify({ url: cloud.url, env: cloud.env })}\n`)
+  process.stdout.write(`${JSON.stringify({ url: cloud.url, env: cloud.env, clusterApi: cloud.clusterApi })}\n`)
   const stop = (): void => {
     process.off('SIGTERM', stop).off('SIGINT', stop)
     void cloud.stop().then(() => process.exit(0))

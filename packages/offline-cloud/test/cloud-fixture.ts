@@ -1,3 +1,4 @@
+import { CognitoIdentityProviderClient } from '@aws-sdk/client-cognito-identity-provider'
 import { EC2Client, RunInstancesCommand, type RunInstancesCommandInput } from '@aws-sdk/client-ec2'
 import { SSMClient } from '@aws-sdk/client-ssm'
 import { STSClient } from '@aws-sdk/client-sts'
@@ -19,6 +20,7 @@ export interface Rig {
   readonly ec2: EC2Client
   readonly ssm: SSMClient
   readonly sts: STSClient
+  readonly cognito: CognitoIdentityProviderClient
   /** Moves the cloud's time by its control endpoint. */
   readonly advance: (seconds: number) => Promise<void>
   /** Fresh clients for another region or other keys. */
@@ -29,6 +31,7 @@ export interface Clients {
   readonly ec2: EC2Client
   readonly ssm: SSMClient
   readonly sts: STSClient
+  readonly cognito: CognitoIdentityProviderClient
 }
 
 /** Skipped where this computer has no namespaces: there a machine runs nobody's own scripts. */
@@ -75,6 +78,7 @@ export async function startRig(options: { scenario?: Scenario; machines?: 'real'
       ec2: new EC2Client(configuration),
       ssm: new SSMClient(configuration),
       sts: new STSClient(configuration),
+      cognito: new CognitoIdentityProviderClient(configuration),
     }
   }
   return {

@@ -159,7 +159,7 @@ describe('RunInstances', () => {
   test.each(refused)('refuses %s', async (_, more, code) => {
     const rig = await startRig()
     expect(await refusal(rig.ec2.send(new RunInstancesCommand(launchInput(more))))).toBe(code)
-    expect(rig.cloud.state().living).toEqual({ instances: 0, volumes: 0, interfaces: 0 })
+    expect(rig.cloud.state().living).toEqual({ instances: 0, volumes: 0, interfaces: 0, clusters: 0 })
   })
 
   test('takes user data of exactly 16 KB', async () => {

@@ -89,7 +89,7 @@ describe('the life of an instance', () => {
     const left = (await rig.ec2.send(new DescribeVolumesCommand({}))).Volumes ?? []
     expect(left.map(({ State, Size, Attachments }) => [State, Size, Attachments])).toEqual([['available', 8, []]])
     await rig.ec2.send(new DeleteVolumeCommand({ VolumeId: left[0]?.VolumeId ?? '' }))
-    expect(rig.cloud.state().living).toEqual({ instances: 0, volumes: 0, interfaces: 0 })
+    expect(rig.cloud.state().living).toEqual({ instances: 0, volumes: 0, interfaces: 0, clusters: 0 })
     expect(await refusal(rig.ec2.send(new DescribeVolumesCommand({ VolumeIds: [left[0]?.VolumeId ?? ''] })))).toBe(
       'InvalidVolume.NotFound',
     )

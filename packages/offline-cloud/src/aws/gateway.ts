@@ -8,6 +8,7 @@ import { callSts, unsignedOperations } from '../sts/service.ts'
 import type { Identity } from '../sts/sessions.ts'
 import { regionNamed, regions } from '../world/network.ts'
 import { AwsError } from './errors.ts'
+import { requirePermission } from './policy.ts'
 import { parseQuery, plain, text, type QueryNode } from './query.ts'
 import { faultRefusal, refusingFaults, unknownCredentials, unsigned, type AwsService } from './refusals.ts'
 import { readSignature, type Signed } from './signature.ts'
@@ -57,6 +58,7 @@ export async function answerAws(cloud: Cloud, request: AwsRequest): Promise<AwsR
   }
   try {
     const identity = authenticate(cloud, call, signed)
+    requirePermission(identity, call, regionOf(signed))
     const target: FaultTarget = {
       ...call.target,
       service: call.service,

@@ -2,6 +2,8 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Cloud } from '../cloud.ts'
 import type { Fault } from '../faults.ts'
+import type { Session } from '../sts/sessions.ts'
+import { account, instanceProfiles } from '../world/account.ts'
 import type { Instance } from './model.ts'
 
 /** What was decided about an instance's boot when it was launched. */
@@ -71,6 +73,7 @@ function boot(cloud: Cloud, instance: Instance, neverRegisters: boolean): void {
     directory,
     userData: instance.userData,
     python: cloud.python,
+    role: roleKeys(cloud, instance),
     env: { AWS_ENDPOINT_URL: cloud.url(), AWS_REGION: instance.region },
     now: () => cloud.clock.now(),
   })
@@ -84,6 +87,14 @@ function boot(cloud: Cloud, instance: Instance, neverRegisters: boolean): void {
       end(cloud, instance)
     },
   )
+}
+
+// They never expire: on AWS the metadata service would give new ones in time.
+function roleKeys(cloud: Cloud, instance: Instance): Session | null {
+  const profile = instanceProfiles.find(({ name }) => name === instance.profile)
+  if (profile === undefined) return null
+  const arn = `arn:aws:sts::${account}:assumed-role/${profile.roleName}/${instance.id}`
+  return cloud.sessions.issue(arn, `${profile.roleId}:${instance.id}`, Number.POSITIVE_INFINITY, profile.parameterPath)
 }
 
 // Without an instance profile or a way to the service's endpoints the agent never gets through.

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { way as bestWay } from './isolation.ts'
 import type { Way } from './isolation.ts'
 import { startSupervisor } from './supervisor.ts'
-import type { Supervisor, SupervisorEvent } from './supervisor.ts'
+import type { RoleKeys, Supervisor, SupervisorEvent } from './supervisor.ts'
 
 /** GetConsoleOutput shows the last 64 KiB. */
 const CONSOLE_KEPT = 65_536
@@ -19,6 +19,8 @@ export interface MachineSpec {
   readonly python: string | null
   /** Environment of everything in the guest, e.g. AWS_ENDPOINT_URL and AWS_REGION. */
   readonly env: Readonly<Record<string, string>>
+  /** What the stand-in for the AWS CLI acts with; without it the instance has no role. */
+  readonly role?: RoleKeys | null
   /** The cloud's clock, ms since 1970. */
   readonly now: () => number
 }
@@ -126,6 +128,7 @@ export function createMachineIn(way: Way, spec: MachineSpec): Machine {
       instanceId: spec.instanceId,
       python: spec.python,
       env: spec.env,
+      role: spec.role ?? null,
       userData: Buffer.from(spec.userData ?? []).toString('base64'),
       now: spec.now(),
     }

@@ -26,6 +26,13 @@ const Event = v.variant('event', [
 ])
 export type SupervisorEvent = v.InferOutput<typeof Event>
 
+/** Keys of the role of an instance, as its metadata service would give them. */
+export interface RoleKeys {
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  readonly sessionToken: string
+}
+
 /** The first order; `directory` is the machine's root, `now` the cloud's clock in ms, `userData` base64. */
 export interface BootOrder {
   readonly way: Way
@@ -34,6 +41,7 @@ export interface BootOrder {
   readonly python: string | null
   readonly env: Readonly<Record<string, string>>
   readonly userData: string
+  readonly role: RoleKeys | null
   readonly now: number
 }
 

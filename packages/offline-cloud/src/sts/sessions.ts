@@ -9,16 +9,19 @@ export interface Session {
   readonly expiresAt: number
   readonly arn: string
   readonly userId: string
+  readonly parameterPath: string | null
 }
 
 /** Who stands behind an access key. */
 export interface Identity {
   readonly arn: string
   readonly userId: string
+  /** Null: may do everything. Else: may get and delete the parameters below this path and nothing more. */
+  readonly parameterPath: string | null
 }
 
 export interface Sessions {
-  issue(arn: string, userId: string, expiresAt: number): Session
+  issue(arn: string, userId: string, expiresAt: number, parameterPath?: string | null): Session
   /**
    * The identity behind a signed request. Session keys (`ASIA…`) must be ones that STS gave out, with their token; any
    * other key stands for the account's user, because without its secret nobody could tell.
@@ -26,12 +29,16 @@ export interface Sessions {
   identify(keyId: string, sessionToken: string | undefined, now: number): Identity | 'unknown' | 'expired'
 }
 
-const user: Identity = { arn: `arn:aws:iam::${account}:user/${userName}`, userId: 'AIDAC0FFEEC0FFEE00001' }
+const user: Identity = {
+  arn: `arn:aws:iam::${account}:user/${userName}`,
+  userId: 'AIDAC0FFEEC0FFEE00001',
+  parameterPath: null,
+}
 
 export function createSessions(): Sessions {
   const sessions = new Map<string, Session>()
   return {
-    issue(arn, userId, expiresAt) {
+    issue(arn, userId, expiresAt, parameterPath = null) {
       const session: Session = {
         accessKeyId: accessKeyId('ASIA'),
         secretAccessKey: secret(30),
@@ -39,6 +46,7 @@ export function createSessions(): Sessions {
         expiresAt,
         arn,
         userId,
+        parameterPath,
       }
       sessions.set(session.accessKeyId, session)
       return session

@@ -21,9 +21,27 @@ export const roles: readonly RoleData[] = [
   },
 ]
 
-/** The instance profiles that exist. Their role holds what AmazonSSMManagedInstanceCore grants. */
-export const instanceProfiles: readonly { readonly name: string; readonly id: string }[] = [
-  { name: 'gpu-bench-instance', id: 'AIPAC0FFEEC0FFEE00001' },
+/**
+ * An instance profile and its role. The role lets the SSM agent work, and its programs read and delete the parameters
+ * below `parameterPath`: less than AmazonSSMManagedInstanceCore, which grants to read every parameter of the account.
+ */
+export interface ProfileData {
+  readonly name: string
+  readonly id: string
+  readonly roleName: string
+  readonly roleId: string
+  readonly parameterPath: string
+}
+
+/** The instance profiles that exist. */
+export const instanceProfiles: readonly ProfileData[] = [
+  {
+    name: 'gpu-bench-instance',
+    id: 'AIPAC0FFEEC0FFEE00001',
+    roleName: 'gpu-bench-instance',
+    roleId: 'AROAC0FFEEC0FFEE00002',
+    parameterPath: '/gpu-actions/',
+  },
 ]
 
 export const profileArn = (name: string): string => `arn:aws:iam::${account}:instance-profile/${name}`

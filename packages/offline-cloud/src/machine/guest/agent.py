@@ -20,9 +20,7 @@ class Command:
         environment["AWS_SSM_INSTANCE_ID"] = machine.order["instanceId"]
         out, errors = self.outputs
         try:
-            self.pid = processes.spawn(
-                ["/bin/sh", "-c", script], environment, directory, out.writer, errors.writer
-            )
+            self.pid = processes.spawn(["/bin/sh", "-c", script], environment, directory, out.writer, errors.writer)
         except OSError as error:
             tell("result", id=self.id, exitCode=1, stdout="", stderr=f"{error}\n", timedOut=False)
             for output in self.outputs:

@@ -8,7 +8,7 @@ protection: it is why a caller's user data is refused there.
 import re
 
 PLACES = rb"(?:etc|run|var|root|home)(?![\w.-])|opt/pytorch(?![\w.-])"
-PROGRAMS = rb"systemctl|systemd-run|shutdown|poweroff|halt|reboot"
+PROGRAMS = rb"systemctl|systemd-run|shutdown|poweroff|halt|reboot|aws"
 _PLACE = re.compile(rb"(?<![\w.$})/-])/(" + PLACES + rb")")
 _PROGRAM = re.compile(rb"(?<![\w.$})/-])/(?:usr/)?s?bin/(" + PROGRAMS + rb")\b")
 

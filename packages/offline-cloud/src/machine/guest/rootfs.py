@@ -21,7 +21,7 @@ import sys
 import uuid
 
 import kernel
-from tree import Tree, make_folders, make_identity, write_date, write_python, write_shims
+from tree import Tree, make_folders, make_identity, write_aws, write_date, write_python, write_shims
 
 # The guest's ids 0–65535 are these on the computer: far above accounts and container ranges.
 FIRST_ID, IDS = 0x6E000000, 65536
@@ -77,9 +77,7 @@ def python_places(python):
     while os.path.islink(path):
         links[path] = os.readlink(path)
         path = os.path.normpath(os.path.join(os.path.dirname(path), links[path]))
-    outermost = [
-        one for one in folders if not any(one.startswith(other + "/") for other in folders)
-    ]
+    outermost = [one for one in folders if not any(one.startswith(other + "/") for other in folders)]
     return outermost, links
 
 
@@ -189,9 +187,10 @@ def _enter_user_namespace(groups):
     os.setresuid(0, 0, 0)
 
 
-def enter(directory, instance_id, python, way, names):
-    """Make `directory` this process's root and give up every right outside of it."""
-    tree = Tree(os.path.realpath(directory), FIRST_ID if way == "mapped" else None)
+def enter(order, names):
+    """Make the order's directory this process's root and give up every right outside of it."""
+    instance_id, python, way = order["instanceId"], order["python"], order["way"]
+    tree = Tree(os.path.realpath(order["directory"]), FIRST_ID if way == "mapped" else None)
     kernel.mount(None, "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
     kernel.mount(tree.root, tree.root, None, kernel.MS_BIND)
     _restrict(tree.root, kernel.MS_NOSUID | kernel.MS_NODEV)
@@ -212,13 +211,14 @@ def enter(directory, instance_id, python, way, names):
         if path is not None:
             _bind_python(tree, path)
     write_shims(tree, names)
+    write_aws(tree, order["role"])
     write_python(tree, python)
     if os.path.exists("/usr/bin/date"):  # The stand-in covers it, and needs it.
         bind(os.path.realpath("/usr/bin/date"), tree.file("opt/offline/lib/date"))
         write_date(tree, "/opt/offline/lib/date")
     groups = _make_devices(tree)
     _make_proc(tree)
-    _shadow_programs(tree, (*names, "date"))
+    _shadow_programs(tree, (*names, "date", "aws"))
     os.chdir(tree.root)
     kernel.pivot_root(".", ".")
     kernel.unmount(".")

@@ -38,9 +38,7 @@ class Machine:
         self.environment = {"PATH": path, "LANG": "C.UTF-8", **order["env"]}
         if not self.apart:
             self.environment.update(HOME=f"{self.prefix}/root", TMPDIR=f"{self.prefix}/tmp")
-        self.manager = systemd.Manager(
-            self.loop, self.environment, self.prefix, self.say, self.power
-        )
+        self.manager = systemd.Manager(self.loop, self.environment, self.prefix, self.say, self.power)
         self.running, self.shutdown_timer, self.down, self.input = {}, None, False, b""
         self.first = not os.path.exists(self.place("/var/lib/cloud/instance/booted"))
 
@@ -65,9 +63,7 @@ class Machine:
         *lines, self.input = (self.input + chunk).split(b"\n")
         for line in lines:
             order = json.loads(line)
-            {"execute": self.execute, "cancel": self.cancel, "clock": self.set_clock}[order["do"]](
-                order
-            )
+            {"execute": self.execute, "cancel": self.cancel, "clock": self.set_clock}[order["do"]](order)
 
     def set_clock(self, order):
         self.loop.clock.set(order["now"] / 1000)
@@ -145,9 +141,7 @@ class Machine:
         output = processes.Output(self.loop, 0, on_bytes=printed)
         environment = {**self.environment, "INSTANCE_ID": self.order["instanceId"]}
         try:
-            pid = processes.spawn(
-                [path], environment, self.place("/"), output.writer, output.writer
-            )
+            pid = processes.spawn([path], environment, self.place("/"), output.writer, output.writer)
         except OSError as error:
             self.say(f"{path}: {error.strerror}. Missing #! in script?")
             output.close()
@@ -275,6 +269,7 @@ def prepare_here(order):
     for name in ("tmp", "run/systemd/system", "run/offline"):
         own.folder(name)
     tree.write_shims(own, commands.NAMES, root)
+    tree.write_aws(own, order["role"], root)
     tree.write_date(own, "/bin/date", root)
     tree.write_python(own, order["python"])
     processes.adopt_orphans()
@@ -300,9 +295,7 @@ def main():
     if order["way"] == "none":
         prepare_here(order)
     else:
-        rootfs.enter(
-            order["directory"], order["instanceId"], order["python"], order["way"], commands.NAMES
-        )
+        rootfs.enter(order, commands.NAMES)
     machine = Machine(order)
     os.set_blocking(0, False)
     machine.loop.watch(0, machine.read_orders)

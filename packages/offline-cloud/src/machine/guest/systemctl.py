@@ -273,9 +273,7 @@ def properties(manager, name):
 
 
 def _show(machine, _verb, names, found, reply):
-    wanted = [
-        one for text in found.get("-p", []) + found.get("--property", []) for one in text.split(",")
-    ]
+    wanted = [one for text in found.get("-p", []) + found.get("--property", []) for one in text.split(",")]
     blocks = []
     for name in names:
         values = properties(machine.manager, name)
@@ -298,9 +296,7 @@ def _status(machine, _verb, names, _found, reply):
             return
         values = properties(machine.manager, name)
         text.append(f"● {name} - {unit.description()}\n")
-        text.append(
-            f"     Loaded: {values['LoadState']} ({unit.path}; {values['UnitFileState']})\n"
-        )
+        text.append(f"     Loaded: {values['LoadState']} ({unit.path}; {values['UnitFileState']})\n")
         text.append(f"     Active: {unit.active} ({unit.sub})\n")
         if unit.log:
             with open(unit.log, encoding="utf-8", errors="replace") as file:

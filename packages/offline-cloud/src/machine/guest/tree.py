@@ -1,5 +1,6 @@
 """Files that a machine is given: its identity, the stand-ins, the folders of a system."""
 
+import json
 import os
 import shutil
 import sys
@@ -81,6 +82,16 @@ def write_shims(tree, names, prefix=""):
     for name in names:
         line = f"exec '{sys.executable}' -I -S -B '{shim}' '{place}' '{name}' \"$@\""
         tree.file(f"opt/offline/bin/{name}", f"#!/bin/sh\n{line}\n".encode(), 0o755)
+
+
+def write_aws(tree, role, prefix=""):
+    """The stand-in for the AWS CLI, with the keys of the instance's role (None: it has no role)."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "aws_cli.py"), "rb") as file:
+        tree.file("opt/offline/lib/aws_cli.py", file.read())
+    tree.file("opt/offline/lib/role.json", json.dumps(role).encode(), 0o600)
+    program, keys = f"{prefix}/opt/offline/lib/aws_cli.py", f"{prefix}/opt/offline/lib/role.json"
+    line = f"exec '{sys.executable}' -I -S -B '{program}' '{keys}' \"$@\""
+    tree.file("opt/offline/bin/aws", f"#!/bin/sh\n{line}\n".encode(), 0o755)
 
 
 DATE = r"""#!/bin/sh
