@@ -162,7 +162,7 @@ describeWithMachines('a guest that shuts itself down', () => {
     const rig = await startRig({ scenario: { timings }, machines: 'real' })
     const id = await launch(rig, { UserData: off })
     await eventually(async () => ((await stateOf(rig.ec2, id)) === 'stopped' ? true : undefined))
-    expect(rig.cloud.state().living).toEqual({ instances: 1, volumes: 1, interfaces: 1 })
+    expect(rig.cloud.state().living).toEqual({ instances: 1, volumes: 1, interfaces: 1, clusters: 0 })
   })
 
   test('does so when a time limit that it armed falls due on the clock of the cloud', async () => {
