@@ -86,7 +86,7 @@ export async function serveCloud(
     ssm: emptySsm(),
     sessions: createSessions(),
     issuer: await createIssuer(`${url}/_github/issuer`, () => clock.now()),
-    userPool: await createUserPool(() => clock.now()),
+    userPool: await createUserPool(() => clock.now(), scenario.cognito?.tokenSeconds),
     clusters: emptyClusters(),
     artifacts: createArtifactStore(join(directory, 'artifacts')),
     createMachine,

@@ -4,8 +4,8 @@ import type { Cloud } from './cloud.ts'
 import { clusterRoutes } from './cluster/routes.ts'
 import { controlRoutes } from './control/routes.ts'
 import { cutReply, type Bindings } from './cut.ts'
+import { signingKeys } from './cognito/signing-keys.ts'
 import { githubRoutes } from './github/routes.ts'
-import { cognito } from './world/cognito.ts'
 
 /** Where the cluster API is. */
 export const clusterApiPath = '/cluster-api'
@@ -21,9 +21,10 @@ export function createApp(cloud: Cloud, requestToken: string): Hono<{ Bindings: 
   app.route('/', controlRoutes(cloud))
   app.route('/', githubRoutes(cloud, requestToken))
   app.route(clusterApiPath, clusterRoutes(cloud))
-  app.get('/:pool/.well-known/jwks.json', context =>
-    context.req.param('pool') === cognito.poolId ? context.json(cloud.userPool.keys) : context.notFound(),
-  )
+  app.get('/:pool/.well-known/jwks.json', context => {
+    const reply = signingKeys(cloud, context.req.param('pool'))
+    return context.json(reply.body, reply.status)
+  })
   app.post('/', async context => {
     const request = { header: (name: string) => context.req.header(name), body: await context.req.text() }
     const reply = await answerAws(cloud, request)

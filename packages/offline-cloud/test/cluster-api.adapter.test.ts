@@ -183,6 +183,17 @@ describe('An agent', () => {
     expect(rig.cloud.state().clusters[0]?.jobs).toMatchObject([{ status: 'succeeded', handedOut: 1, completions: 2 }])
   })
 
+  test('never gets a job that another one has, however they poll', async () => {
+    const cluster = await register(rig)
+    const again = await call(rig, 'POST', `/v1/clusters/${cluster.id}/onboarding-token`, { headers: cluster.user })
+    const one = await agentOf(rig, cluster)
+    const two = await agentOf(rig, { ...cluster, oneTimeToken: String(again.body['one_time_token']) })
+    const jobs = await Promise.all(Array.from({ length: 9 }, () => launchJob(rig, cluster)))
+    const given = await Promise.all([one, two, one, two, one, two].map(agent => agent.poll(2)))
+    const ids = given.flat().map(order => String(order['job_id']))
+    expect(ids.toSorted()).toEqual(jobs.toSorted())
+  })
+
   test('gets a container job with its image and command', async () => {
     const cluster = await register(rig)
     const agent = await agentOf(rig, cluster)

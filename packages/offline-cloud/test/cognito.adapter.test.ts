@@ -188,6 +188,20 @@ describe('Faults', () => {
   })
 })
 
+test('The signing keys are those of the pool, and can fail', async () => {
+  const get = async (pool: string) => (await fetch(`${rig.cloud.url}/${pool}/.well-known/jwks.json`)).status
+  expect(await get('us-west-2_NOBODYS')).toBe(404)
+  rig.cloud.addFaults([{ kind: 'server-error' }, { kind: 'server-error', operation: 'GetSigningKeys' }])
+  expect([await get(cognito.poolId), await get(cognito.poolId)]).toEqual([500, 200])
+})
+
+test('Tokens live as long as the scenario says', async () => {
+  const brief = await startRig({ scenario: { cognito: { tokenSeconds: 5 } } })
+  const { AuthenticationResult: result } = await adminLogin({}, brief)
+  const { exp = 0, iat = 0 } = decodeJwt(result?.IdToken ?? '')
+  expect([result?.ExpiresIn, exp - iat]).toEqual([5, 5])
+})
+
 describe('A refresh token', () => {
   const refresh = (token: string) => login(ci.id, { REFRESH_TOKEN: token }, 'REFRESH_TOKEN_AUTH')
 

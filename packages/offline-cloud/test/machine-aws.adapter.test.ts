@@ -8,8 +8,21 @@ import {
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { describeWithMachines, eventually, launch, refusal, startRig, stopRigs, type Rig } from './cloud-fixture.ts'
 
+import { endMachines, makeMachine } from './machine-fixture.ts'
+
+afterAll(endMachines)
+
 const secret = 'canary-one-time-token'
 const name = '/gpu-actions/run-1/token'
+
+test('The AWS CLI is there where the computer has no namespaces too', async () => {
+  const { run } = await makeMachine({ way: 'none' })
+  const { exitCode, stderr } = await run(
+    `/usr/bin/aws ssm get-parameter --name ${name} --endpoint-url http://127.0.0.1:9`,
+  )
+  expect(stderr).toContain('Unable to locate credentials')
+  expect(exitCode).toBe(253)
+})
 
 describeWithMachines('The AWS CLI in a machine', () => {
   let rig: Rig

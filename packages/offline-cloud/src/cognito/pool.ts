@@ -42,8 +42,8 @@ export const hashOf = (token: string): string => createHash('sha256').update(tok
 const refreshHeader = Buffer.from('{"cty":"JWT","enc":"A256GCM","alg":"RSA-OAEP"}').toString('base64url')
 const refreshDays = 30
 
-/** `now` is the cloud's clock in ms. */
-export async function createUserPool(now: () => number): Promise<UserPool> {
+/** `now` is the cloud's clock in ms; `tokenSeconds` replaces the lifetime that the app clients say. */
+export async function createUserPool(now: () => number, tokenSeconds?: number): Promise<UserPool> {
   const { privateKey, publicKey } = await generateKeyPair('RS256', { modulusLength: 2048 })
   const kid = randomBytes(32).toString('base64')
   const keys: JSONWebKeySet = { keys: [{ ...(await exportJWK(publicKey)), kid, alg: 'RS256', use: 'sig' }] }
@@ -65,6 +65,7 @@ export async function createUserPool(now: () => number): Promise<UserPool> {
     failures: new Map(),
     async sign(client, user, origin) {
       const issuedAt = Math.floor(now() / 1000)
+      const lifetime = tokenSeconds ?? client.tokenSeconds
       const idClaims = {
         aud: client.id,
         token_use: 'id',
@@ -81,10 +82,10 @@ export async function createUserPool(now: () => number): Promise<UserPool> {
         username: user.sub,
       }
       const [idToken, accessToken] = await Promise.all([
-        signed(idClaims, user, issuedAt, client.tokenSeconds),
-        signed(accessClaims, user, issuedAt, client.tokenSeconds),
+        signed(idClaims, user, issuedAt, lifetime),
+        signed(accessClaims, user, issuedAt, lifetime),
       ])
-      return { idToken, accessToken, expiresIn: client.tokenSeconds }
+      return { idToken, accessToken, expiresIn: lifetime }
     },
     grant(client, user, origin) {
       const part = (bytes: number): string => randomBytes(bytes).toString('base64url')
