@@ -937,7 +937,7 @@ class Agent:
         # A folder for each cluster: the token and the jobs of another one mean nothing to this one.
         self._state = os.path.join(state, short_hash(configuration.cluster_id))
         os.makedirs(self._state, mode=0o700, exist_ok=True)
-        self._lock_file = lock(os.path.join(self._state, "lock"))
+        self._lock_file = lock(os.path.join(self._state, "lock"), configuration.retry_seconds * 5)
         self._journal = Journal(os.path.join(self._state, "jobs"), log)
         one_time = OneTimeToken(configuration.one_time_token, given, log)
         self._session = Session(configuration, Api(configuration, self.stop), one_time, self._state, log)
@@ -1117,10 +1117,10 @@ class Agent:
         return self._gave_up
 
 
-def lock(path: str) -> Any:
+def lock(path: str, patience: float) -> Any:
     """One agent a cluster on this machine. The one before may still be ending."""
     file = open(path, "w", encoding="utf-8")  # noqa: SIM115 (held as long as the process lives)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + patience
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
