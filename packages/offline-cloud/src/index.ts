@@ -2,7 +2,6 @@ import { createMachine } from './machine/index.ts'
 import { serveCloud, type OfflineCloud, type OfflineCloudOptions } from './serve.ts'
 
 export type { Call } from './calls.ts'
-export { clusterOperations } from './cluster/routes.ts'
 export type {
   ArtifactState,
   AttachableState,
@@ -13,6 +12,7 @@ export type {
   JobView,
 } from './control/state.ts'
 export type { Fault, FaultKind } from './faults.ts'
+export type { ClusterApiShape } from './scenario.ts'
 export type { OfflineCloud, OfflineCloudOptions } from './serve.ts'
 export { readScenario, type Scenario } from './scenario.ts'
 export { account, instanceProfiles, roles } from './world/account.ts'

@@ -62,11 +62,6 @@ const noRoute = (): ApiRefusal => new ApiRefusal(404, 'NotFound', 'Not Found')
 
 const statusPaths = ['/v1/jobs/{job}', '/v1/clusters/{id}/jobs/{job}', '/v1/jobs/{job}/status'] as const
 
-/** What the cluster API can be asked to do, by the names that faults and the list of calls use. */
-export const clusterOperations: readonly string[] = [
-  ...new Set([...routes.map(({ operation }) => operation), 'GetJob']),
-]
-
 /** The cluster API below its base. */
 export function clusterRoutes(cloud: Cloud): Hono<{ Bindings: Bindings }> {
   const app = new Hono<{ Bindings: Bindings }>()

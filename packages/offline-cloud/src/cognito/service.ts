@@ -12,9 +12,6 @@ const operations: Readonly<Record<string, Operation>> = {
   RevokeToken: revokeToken,
 }
 
-/** The user pools' operations that the cloud covers. */
-export const cognitoOperations: readonly string[] = Object.keys(operations)
-
 /** Operations that carry no credentials of AWS: what they name is the proof. */
 export const unsignedCognitoOperations: readonly string[] = ['InitiateAuth', 'RevokeToken']
 
