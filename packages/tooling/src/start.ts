@@ -1,6 +1,6 @@
 import { readArguments } from './demo/arguments.ts'
 import { runCommand } from './demo/command.ts'
-import { briefLines, readBriefs } from './demo/report.ts'
+import { briefLines, readEvidence } from './demo/report.ts'
 import {
   defaultExample,
   demoSecrets,
@@ -43,7 +43,7 @@ async function main(): Promise<number> {
     log: line => console.log(line),
   })
   console.log(`\nconclusion  ${end.result.conclusion}`)
-  for (const brief of await readBriefs(evidence, end.evidence)) for (const line of briefLines(brief)) console.log(line)
+  for (const one of await readEvidence(evidence, end.evidence)) for (const line of briefLines(one)) console.log(line)
   console.log(end.evidence.length > 0 ? `evidence    ${shown(evidence)}` : 'evidence    none was uploaded')
   console.log(livingLine(end.view))
   return end.evidence.length > 0 ? exitCodeOf(end) : 1

@@ -6,7 +6,8 @@ import { strToU8, zipSync } from 'fflate'
 import { readArguments } from '../src/demo/arguments.ts'
 import { stepEnvironment } from '../src/demo/cloud.ts'
 import { mapRepositories, layOutConsumer } from '../src/demo/consumer.ts'
-import { briefLines, readBrief } from '../src/demo/report.ts'
+import { briefLines } from '../src/demo/report.ts'
+import { attempts, lease, receipt, result } from '../../evidence/test/fixtures/records.ts'
 import { unpackEvidence } from '../src/demo/unpack.ts'
 
 const folders: string[] = []
@@ -93,12 +94,15 @@ describe('unpacking evidence', () => {
 
 describe('what is shown of the evidence', () => {
   test('the figures with their place', () => {
-    const brief = readBrief({
-      lease: { offer: { instanceType: 'g5.2xlarge' } },
-      result: { device: 'cpu', metrics: { throughput: 41.234, throughputLow: 40, throughputHigh: 42 } },
-      receipt: { remaining: 0, costUsd: 0.012345 },
-    })
-    expect(briefLines(brief)).toEqual([
+    const metrics = { ...result.metrics, throughput: 41.234, throughputLow: 40, throughputHigh: 42 }
+    expect(
+      briefLines({
+        lease,
+        attempts,
+        result: { ...result, device: 'cpu', metrics },
+        receipt: { ...receipt, remaining: 0, costUsd: 0.012345 },
+      }),
+    ).toEqual([
       'throughput  41.23 images/s (95 % interval 40.00 to 42.00) on g5.2xlarge, device: cpu',
       'cost        0.012345 USD',
       'receipt     0 remaining',
@@ -106,7 +110,7 @@ describe('what is shown of the evidence', () => {
   })
 
   test('what is missing is unknown, never 0', () => {
-    expect(briefLines(readBrief({ result: null })).join()).not.toMatch(/\d/)
+    expect(briefLines({ lease: null, attempts: null, result: null, receipt: null }).join()).not.toMatch(/\d/)
   })
 })
 

@@ -13,6 +13,7 @@ export interface Arguments {
   readonly cancelAfterMs: number | null
   readonly timeScale: number
   readonly scenario: string | null
+  /** Folder for the evidence; null leaves it in the cloud. */
   readonly evidence: string | null
 }
 

@@ -1,54 +1,26 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
+import { evidenceFile, instanceType, parseEvidence, type Evidence } from '@gpu-actions/evidence'
 
-/** What a person wants to know of one evidence.json at once. */
-export interface Brief {
-  readonly instanceType: string
-  readonly throughput: string
-  readonly device: string
-  readonly cost: string
-  readonly remaining: string
+const figure = (value: number | null | undefined, digits: number): string => value?.toFixed(digits) ?? 'unknown'
+
+/** What a person wants to know of one evidence at once. What is missing is called unknown, never 0. */
+export function briefLines(evidence: Pick<Evidence, 'lease' | 'attempts' | 'result' | 'receipt'>): readonly string[] {
+  const { result, receipt } = evidence
+  const { throughput, throughputLow: low, throughputHigh: high } = result?.metrics ?? {}
+  const interval = low == null || high == null ? '' : ` (95 % interval ${low.toFixed(2)} to ${high.toFixed(2)})`
+  const place = `on ${instanceType(evidence) ?? 'an unknown type'}, device: ${result?.device ?? 'unknown'}`
+  return [
+    `throughput  ${figure(throughput, 2)} images/s${interval} ${place}`,
+    `cost        ${figure(receipt?.costUsd, 6)} USD`,
+    `receipt     ${receipt?.remaining ?? 'unknown'} remaining`,
+  ]
 }
 
-type Json = Readonly<Record<string, unknown>>
-
-const mapAt = (value: unknown, key: string): Json => {
-  const inner = isMap(value) ? value[key] : undefined
-  return isMap(inner) ? inner : {}
+/** All evidence among the files of a folder, in the order of the files. */
+export async function readEvidence(folder: string, files: readonly string[]): Promise<readonly Evidence[]> {
+  const found = files.filter(file => path.basename(file) === evidenceFile)
+  return Promise.all(
+    found.map(async file => parseEvidence(JSON.parse(await readFile(path.join(folder, file), 'utf8')))),
+  )
 }
-
-const isMap = (value: unknown): value is Json => value !== null && typeof value === 'object' && !Array.isArray(value)
-
-const figure = (value: unknown, digits: number) => (typeof value === 'number' ? value.toFixed(digits) : 'unknown')
-
-/** Reads the figures of an evidence.json; what is missing is called unknown, never 0. */
-export function readBrief(evidence: unknown): Brief {
-  const metrics = mapAt(mapAt(evidence, 'result'), 'metrics')
-  const device = mapAt(evidence, 'result')['device']
-  const receipt = mapAt(evidence, 'receipt')
-  const offer = mapAt(mapAt(evidence, 'lease'), 'offer')
-  const { throughputLow: low, throughputHigh: high } = metrics
-  const interval =
-    typeof low === 'number' && typeof high === 'number'
-      ? ` (95 % interval ${low.toFixed(2)} to ${high.toFixed(2)})`
-      : ''
-  return {
-    instanceType: typeof offer['instanceType'] === 'string' ? offer['instanceType'] : 'unknown',
-    throughput: `${figure(metrics['throughput'], 2)} images/s${interval}`,
-    device: typeof device === 'string' ? device : 'unknown',
-    cost: `${figure(receipt['costUsd'], 6)} USD`,
-    remaining: typeof receipt['remaining'] === 'number' ? String(receipt['remaining']) : 'unknown',
-  }
-}
-
-/** The briefs of all evidence below a folder, in the order of the files. */
-export async function readBriefs(folder: string, files: readonly string[]): Promise<readonly Brief[]> {
-  const found = files.filter(file => path.basename(file) === 'evidence.json')
-  return Promise.all(found.map(async file => readBrief(JSON.parse(await readFile(path.join(folder, file), 'utf8')))))
-}
-
-export const briefLines = (brief: Brief): readonly string[] => [
-  `throughput  ${brief.throughput} on ${brief.instanceType}, device: ${brief.device}`,
-  `cost        ${brief.cost}`,
-  `receipt     ${brief.remaining} remaining`,
-]

@@ -6,24 +6,16 @@ import type { CloudState } from '@gpu-actions/offline-cloud'
 import { runWorkflow } from '@gpu-actions/workflow-runner'
 import type { WorkflowOptions, WorkflowResult } from '@gpu-actions/workflow-runner'
 import { root } from '../repository.ts'
+import type { Arguments } from './arguments.ts'
 import type { Archive } from './unpack.ts'
 import { requireOwnFolder, unpackEvidence } from './unpack.ts'
 import { describeLiving, fetchArtifact, isAnythingAlive, openCloud, viewCloud } from './cloud.ts'
 import { CommandFault } from './command.ts'
 import { layOutConsumer, mapRepositories } from './consumer.ts'
 
-export interface SessionOptions {
+export interface SessionOptions extends Omit<Arguments, 'help' | 'file'> {
   /** A workflow of `workflows-examples`, of a consumer's `.github/workflows`, or any other. */
   readonly file: string
-  readonly inputs: Readonly<Record<string, string>>
-  readonly secrets: Readonly<Record<string, string>>
-  readonly vars: Readonly<Record<string, string>>
-  readonly event: string | null
-  readonly cancelAfterMs: number | null
-  readonly timeScale: number
-  readonly scenario: string | null
-  /** Folder for the evidence; null leaves it in the cloud. */
-  readonly evidence: string | null
   readonly log: (line: string) => void
 }
 
