@@ -150,12 +150,12 @@ describeApart('a service', () => {
   test('writes its output where it is told, in its folder, with its variables', async () => {
     const { run } = await makeMachine()
     const result = await run(
-      'mkdir /work; echo old > /work/out; systemd-run --quiet --wait --collect --unit=job -p KillMode=control-group ' +
-        '-p WorkingDirectory=/work -p StandardOutput=append:/work/out -p StandardError=file:/work/err ' +
-        `-p Environment='A=1 "B=two words"' --setenv=C=3 sh -c 'pwd; echo "\${A}-$$B-\${C}-$AWS_REGION-$HOME"; echo bad >&2'; cat /work/out /work/err`,
+      'mkdir /job; echo old > /job/out; systemd-run --quiet --wait --collect --unit=job -p KillMode=control-group ' +
+        '-p WorkingDirectory=/job -p StandardOutput=append:/job/out -p StandardError=file:/job/err ' +
+        `-p Environment='A=1 "B=two words"' --setenv=C=3 sh -c 'pwd; echo "\${A}-$$B-\${C}-$AWS_REGION-$HOME"; echo bad >&2'; cat /job/out /job/err`,
     )
     expect(result.stderr).toBe('')
-    expect(result.stdout).toBe('old\n/work\n1-two words-3-us-west-2-\nbad\n')
+    expect(result.stdout).toBe('old\n/job\n1-two words-3-us-west-2-\nbad\n')
   })
 
   test('tells its exit code, by a signal or by itself', async () => {
