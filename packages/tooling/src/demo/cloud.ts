@@ -65,7 +65,10 @@ export const fetchArtifact = async (url: string, name: string): Promise<Uint8Arr
 }
 
 export const isAnythingAlive = ({ living }: Pick<CloudState, 'living'>) =>
-  living.instances + living.volumes + living.interfaces > 0
+  Object.values(living).some(count => count > 0)
 
+/** `0 instances, 0 volumes, 0 interfaces, 0 clusters` */
 export const describeLiving = ({ living }: Pick<CloudState, 'living'>) =>
-  `${living.instances} instances, ${living.volumes} volumes, ${living.interfaces} interfaces`
+  Object.entries(living)
+    .map(([kind, count]) => `${count} ${kind}`)
+    .join(', ')

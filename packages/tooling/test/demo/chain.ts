@@ -35,7 +35,7 @@ export async function openBench(options: OfflineCloudOptions = {}): Promise<Benc
   return { cloud, folder, close }
 }
 
-export const nothingLives = { instances: 0, volumes: 0, interfaces: 0 }
+export const nothingLives = { instances: 0, volumes: 0, interfaces: 0, clusters: 0 }
 
 export interface UnpackedEvidence {
   readonly name: string
