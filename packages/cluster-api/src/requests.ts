@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { messageOf, type Clock, type Log } from '@gpu-actions/action-kit/ports'
+import { OutsideFault, type Clock, type Log } from '@gpu-actions/action-kit/ports'
 import { isSuccess, type Dialect } from './dialect.ts'
-import { apiFault, ApiFault, neverSent, type Trouble } from './faults.ts'
+import { apiFault, ApiFault, codeOf, neverSent, type Trouble } from './faults.ts'
 import { readText } from './reading.ts'
 
 /** What the calls need from outside. */
@@ -109,6 +109,17 @@ const passes = (trouble: Trouble): boolean =>
 const mayHaveHappened = (trouble: Trouble): boolean =>
   trouble.kind === 'transport' ? !trouble.never : trouble.kind === 'answered' && trouble.code >= 500
 
+/** Whether the token source has another token now. A refused login has words of its own. */
+async function renews(ports: RequestPorts, token: string, fault: ApiFault): Promise<boolean> {
+  try {
+    return (await ports.token(token)) !== token
+  } catch (error) {
+    // Not allowed is not expired: what the login says would lead astray.
+    if (!(error instanceof OutsideFault) || codeOf(fault) === 403) throw fault
+    throw new ApiFault(fault.trouble, `${fault.message}. ${error.message}`, error.advice)
+  }
+}
+
 /**
  * Makes a call: backs off on 429, 5xx and lost connections, logs in once more when the token is refused.
  * @returns the reply's JSON, {} for an empty one
@@ -128,7 +139,7 @@ export async function send(ports: RequestPorts, call: Call): Promise<unknown> {
     const fault = apiFault(host, call.doing, trouble, renewed === true)
     const isRefusal = trouble.kind === 'answered' && (trouble.code === 401 || trouble.code === 403)
     if (isRefusal && renewed === null) {
-      renewed = (await ports.token(token)) !== token
+      renewed = await renews(ports, token, fault)
       if (!renewed) throw fault
       log.info(`The cluster API refused the id token (${trouble.code}); logged in again.`)
       continue
@@ -139,7 +150,7 @@ export async function send(ports: RequestPorts, call: Call): Promise<unknown> {
       if (found !== undefined) return found
       log.warning(`${fault.message}. It may have been done nevertheless; it is tried again.`)
     }
-    log.debug(`${fault.message} (try ${attempt} of ${tries}): ${messageOf(fault)}`)
+    log.debug(`${fault.message} (try ${attempt} of ${tries})`)
     const pause = retryAfterMs ?? Math.min(500 * 2 ** (attempt - 1), longestPauseMs)
     await clock.sleep(pause * (0.75 + clock.random() / 2), call.signal)
     attempt++
