@@ -22,6 +22,7 @@ export { prepareLaunch, type Ec2Wish, type Prepared } from './ec2/prepare.ts'
 export { ec2Access, ec2Ending, ec2Provider, isFinal, type Ec2Access } from './ec2/provider.ts'
 export { consoleTail } from './ec2/console.ts'
 export { ssmHost, waitForRegistration, type RegistrationOptions, type SsmTarget } from './ssm/index.ts'
+export { deleteByHand, deleteParameter, putSecret, type SecretParameter } from './ssm/parameters.ts'
 export {
   login,
   tokenSource,
