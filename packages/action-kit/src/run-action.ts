@@ -47,12 +47,26 @@ export function runAction<I extends Inputs, O extends Outputs>(
   })
 }
 
+/** What an input says now that the job ends; undefined when it is empty. Not checked, and without its fallback. */
+export type LateInput<I extends Inputs> = (id: keyof I & string) => string | undefined
+
 /**
- * Runs an action's post. It has no inputs: what it does follows from the state that main left, because the inputs
- * may have been wrong, or may read differently by the time the job ends.
+ * Runs an action's post. What it does follows from the state that main left, because the inputs may have been wrong, or
+ * may read differently by the time the job ends.
+ * @param definition for an action that cannot do its work without a secret, which must not be in the state: the runner
+ *   evaluates inputs anew for the post, and `late` reads them. Secret ones are masked first.
  */
-export const runPost = (work: (context: PostContext) => Promise<void>): Promise<void> =>
-  boundary(() => withContext(work))
+export function runPost<I extends Inputs, O extends Outputs>(
+  work: (context: PostContext, late: LateInput<I>) => Promise<void>,
+  definition?: ActionDefinition<I, O>,
+): Promise<void> {
+  return boundary(async () => {
+    for (const [id, input] of Object.entries(definition?.inputs ?? {})) {
+      if (input.secret) mask(core.getInput(id))
+    }
+    await withContext(context => work(context, id => core.getInput(id) || undefined))
+  })
+}
 
 function mask(secret: string): void {
   if (secret !== '') core.setSecret(secret)

@@ -170,6 +170,16 @@ describe('post', () => {
     expect((await start('sample-post.ts').ended).stdout).toBe('state: null\n')
   })
 
+  test('reads inputs as they are when the job ends, secret ones masked before anything is printed', async () => {
+    const { stdout, code } = await start('sample-late-post.ts', { INPUT_PASSWORD: 'canary-3', INPUT_USER: 'me' }).ended
+    expect({ stdout, code }).toEqual({ stdout: '::add-mask::canary-3\nme has canary-3\n', code: 0 })
+  })
+
+  test('does not fail for inputs that are empty by then', async () => {
+    const { stdout, code } = await start('sample-late-post.ts').ended
+    expect({ stdout, code }).toEqual({ stdout: 'nobody has no password\n', code: 0 })
+  })
+
   test.each(['{"half', '7'])('fails on the state %s, which it did not write', async state => {
     const { code, stdout } = await start('sample-post.ts', { STATE_token: state }).ended
     expect(code).toBe(1)
