@@ -14,7 +14,7 @@ export default {
   rolldown: {
     platform: 'node',
     resolve: { mainFields },
-    moduleTypes: { '.pyz': 'binary' },
+    moduleTypes: { '.pyz': 'binary', '.py': 'text' },
     output: { format: 'esm', entryFileNames: 'index.js', chunkFileNames: '[name].js', minify: false, sourcemap: false },
   },
 
