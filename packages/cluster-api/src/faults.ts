@@ -23,39 +23,49 @@ export class ApiFault extends OutsideFault {
 export const codeOf = (fault: unknown): number | undefined =>
   fault instanceof ApiFault && fault.trouble.kind === 'answered' ? fault.trouble.code : undefined
 
-/** Words of Node's network errors, which hide the reason in the cause. */
-export function networkWords(thrown: unknown): string {
-  for (let error = thrown; error instanceof Error; error = error.cause) {
-    const code = 'code' in error ? String(error.code) : ''
-    switch (code) {
-      case 'ENOTFOUND':
-      case 'EAI_AGAIN':
-        return 'its name could not be resolved'
-      case 'ECONNREFUSED':
-        return 'nothing listens there'
-      case 'ECONNRESET':
-      case 'UND_ERR_SOCKET':
-        return 'the connection was closed'
-      case 'CERT_HAS_EXPIRED':
-      case 'DEPTH_ZERO_SELF_SIGNED_CERT':
-      case 'ERR_TLS_CERT_ALTNAME_INVALID':
-      case 'SELF_SIGNED_CERT_IN_CHAIN':
-      case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
-        return `its certificate is not trusted (${code})`
+/** What was thrown and its causes, as names, codes and messages; errors of other realms are no Errors of ours. */
+function* chain(
+  thrown: unknown,
+): Generator<{ readonly code: string; readonly name: string; readonly message: string }> {
+  for (let error = thrown; typeof error === 'object' && error !== null; error = 'cause' in error ? error.cause : null) {
+    const text = (name: 'code' | 'name' | 'message'): string => {
+      const value: unknown = name in error ? Reflect.get(error, name) : ''
+      return typeof value === 'string' ? value : ''
     }
-    if (error.name === 'TimeoutError') return 'it did not answer in time'
-    if (!(error.cause instanceof Error)) return code === '' ? error.message : code
+    yield { code: text('code'), name: text('name'), message: text('message') }
   }
-  return String(thrown)
 }
 
-/** Whether the request cannot have reached the server. */
-export function neverSent(thrown: unknown): boolean {
-  const codes: string[] = []
-  for (let error = thrown; error instanceof Error; error = error.cause)
-    if ('code' in error) codes.push(String(error.code))
-  return codes.some(code => ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT'].includes(code))
+const reasons: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'its name could not be resolved',
+  EAI_AGAIN: 'its name could not be resolved just now',
+  ECONNREFUSED: 'nothing listens there',
+  ECONNRESET: 'the connection was closed',
+  UND_ERR_SOCKET: 'the connection was closed',
+  UND_ERR_CONNECT_TIMEOUT: 'no connection came about in time',
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is not trusted',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is not trusted',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is not trusted',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
 }
+
+/** Words of Node's network errors, which hide the reason in the cause. */
+export function networkWords(thrown: unknown): string {
+  let last = ''
+  for (const { code, name, message } of chain(thrown)) {
+    if (name === 'TimeoutError') return 'it did not answer in time'
+    const known = reasons[code]
+    if (known !== undefined) return known
+    last = message || code || last
+  }
+  return last || String(thrown)
+}
+
+const unsent: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT'])
+
+/** Whether the request cannot have reached the server. */
+export const neverSent = (thrown: unknown): boolean => [...chain(thrown)].some(({ code }) => unsent.has(code))
 
 const quoted = (message: string): string => (message === '' ? '' : `: ${message}`)
 
