@@ -1,29 +1,14 @@
 import { readArguments } from './demo/arguments.ts'
 import { runCommand } from './demo/command.ts'
+import { defaultExample } from './demo/demos.ts'
 import { briefLines, readEvidence } from './demo/report.ts'
-import {
-  defaultExample,
-  demoSecrets,
-  demoVariables,
-  exitCodeOf,
-  livingLine,
-  runSession,
-  shown,
-} from './demo/session.ts'
+import { exitCodeOf, livingLine, runSession, shown } from './demo/session.ts'
 
 const help = `npm start [-- FILE] [--evidence DIR] [--input NAME=VALUE ...]
 
 Runs an example workflow (default workflows-examples/gpu-benchmark.yml) with the real actions on the offline cloud: no
-cloud account, nothing beyond this machine is called. The evidence is unpacked to DIR (default: evidence).`
-
-/** Small enough for a laptop without a GPU: about a minute in all. The evidence shows these sizes. */
-const demoInputs = {
-  instance_type: 'g5.2xlarge',
-  allow_cpu: 'true',
-  image_size: '64',
-  batch_size: '8',
-  steps_per_epoch: '15',
-}
+cloud account, nothing beyond this machine is called. The examples get inputs that suit a machine without a GPU. The
+evidence is unpacked to DIR (default: evidence).`
 
 async function main(): Promise<number> {
   const given = readArguments(process.argv.slice(2), ['help', 'evidence', 'input'])
@@ -35,10 +20,6 @@ async function main(): Promise<number> {
   const end = await runSession({
     ...given,
     file: given.file ?? defaultExample,
-    // Another workflow has other inputs.
-    inputs: given.file === null ? { ...demoInputs, ...given.inputs } : given.inputs,
-    secrets: demoSecrets,
-    vars: demoVariables,
     evidence,
     log: line => console.log(line),
   })

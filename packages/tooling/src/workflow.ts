@@ -1,13 +1,13 @@
 import { readArguments } from './demo/arguments.ts'
 import { CommandFault, runCommand } from './demo/command.ts'
-import { demoSecrets, demoVariables, exitCodeOf, livingLine, runSession, shown } from './demo/session.ts'
+import { exitCodeOf, livingLine, runSession, shown } from './demo/session.ts'
 
 const help = `npm run workflow -- FILE [options]
 
 Runs a workflow file on this machine with the actions of this repository, against the cloud in AWS_ENDPOINT_URL
 (which must be on this machine) or an offline cloud started for it.
 
-  --input NAME=VALUE      an input of workflow_dispatch; may be repeated
+  --input NAME=VALUE      an input of workflow_dispatch; may be repeated. The examples' default is a small run on the CPU
   --secret NAME=VALUE     a secret; may be repeated. Those of the offline cloud's account are there by default
   --var NAME=VALUE        a configuration variable; may be repeated
   --event NAME            the event (default: workflow_dispatch, else the file's first)
@@ -38,8 +38,6 @@ async function main(): Promise<number> {
   const end = await runSession({
     ...given,
     file: given.file,
-    secrets: { ...demoSecrets, ...given.secrets },
-    vars: { ...demoVariables, ...given.vars },
     log: line => console.log(line),
   })
   console.log(`\nconclusion  ${end.result.conclusion}`)

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { afterEach, expect, test } from '@jest/globals'
 import { stepEnvironment } from '../src/demo/cloud.ts'
 import { layOutConsumer, mapRepositories } from '../src/demo/consumer.ts'
-import { demoSecrets, demoVariables } from '../src/demo/session.ts'
+import { anyDemo } from '../src/demo/demos.ts'
 import { evidenceOf, needing, nothingLives, openBench, smallBenchmark } from './demo/chain.ts'
 import type { Bench } from './demo/chain.ts'
 
@@ -36,8 +36,8 @@ async function act({ cloud, folder }: Bench, file: string, inputs: Readonly<Reco
     ...['--action-cache-path', path.join(folder, 'act')],
     ...pairs('--local-repository', await mapRepositories(consumer.workflows)),
     ...pairs('--input', inputs),
-    ...pairs('-s', demoSecrets),
-    ...pairs('--var', demoVariables),
+    ...pairs('-s', anyDemo.secrets),
+    ...pairs('--var', anyDemo.vars),
     ...pairs('--env', { GITHUB_REPOSITORY: 'org/consumer', ...stepEnvironment(cloud.env) }),
   ]
   const child = spawn(binary, args, {

@@ -8,7 +8,7 @@ import { runWorkflow } from '@gpu-actions/workflow-runner'
 import type { StepProcess, WorkflowOptions } from '@gpu-actions/workflow-runner'
 import { stepEnvironment } from '../src/demo/cloud.ts'
 import { layOutConsumer, mapRepositories } from '../src/demo/consumer.ts'
-import { demoSecrets, demoVariables } from '../src/demo/session.ts'
+import { anyDemo } from '../src/demo/demos.ts'
 import { evidenceOf, needing, nothingLives, openBench, smallBenchmark, textsBelow } from './demo/chain.ts'
 import type { Bench } from './demo/chain.ts'
 
@@ -45,8 +45,8 @@ async function openChain(options: OfflineCloudOptions = {}): Promise<Chain> {
       runWorkflow({
         file: path.join(consumer.workflows, file),
         inputs: smallBenchmark,
-        secrets: demoSecrets,
-        vars: demoVariables,
+        secrets: anyDemo.secrets,
+        vars: anyDemo.vars,
         repositories,
         env: stepEnvironment(cloud.env),
         directory: path.join(folder, 'runner'),
@@ -124,7 +124,7 @@ needing('GPU_ACTIONS_PYTHON')('the examples under the workflow runner', () => {
     expect(credentials).toHaveLength(3)
     const canaries = [
       ...credentials,
-      demoSecrets['AWS_ROLE_TO_ASSUME_ARN'],
+      anyDemo.secrets['AWS_ROLE_TO_ASSUME_ARN'],
       cloud.env['ACTIONS_RUNTIME_TOKEN'],
       cloud.env['ACTIONS_ID_TOKEN_REQUEST_TOKEN'],
     ].filter(canary => canary !== undefined)
@@ -258,7 +258,7 @@ jobs:
     const result = await run('weekly-regression.yml', {
       event: 'schedule',
       inputs: {},
-      vars: { ...demoVariables, REGRESSION_AMI_ID: pinned },
+      vars: { ...anyDemo.vars, REGRESSION_AMI_ID: pinned },
     })
     expect(result.jobs.map(job => job.conclusion)).toEqual(['failure', 'failure', 'failure', 'failure'])
     const launches = cloud.state().callLog.filter(call => call.operation === 'RunInstances')

@@ -4,7 +4,7 @@ import { afterEach, expect, test } from '@jest/globals'
 import { runWorkflow } from '@gpu-actions/workflow-runner'
 import { stepEnvironment } from '../src/demo/cloud.ts'
 import { layOutConsumer, mapRepositories } from '../src/demo/consumer.ts'
-import { demoSecrets, demoVariables } from '../src/demo/session.ts'
+import { anyDemo } from '../src/demo/demos.ts'
 import { evidenceOf, needing, nothingLives, openBench, type Bench } from './demo/chain.ts'
 
 let bench: Bench | null = null
@@ -71,8 +71,8 @@ needing('GPU_ACTIONS_PYTHON')('a host that prints commands', () => {
     const log: string[] = []
     const result = await runWorkflow({
       file,
-      secrets: demoSecrets,
-      vars: demoVariables,
+      secrets: anyDemo.secrets,
+      vars: anyDemo.vars,
       repositories: await mapRepositories(workflows),
       env: stepEnvironment(cloud.env),
       directory: path.join(folder, 'runner'),

@@ -5,13 +5,13 @@ import path from 'node:path'
 import type { CloudState } from '@gpu-actions/offline-cloud'
 import { runWorkflow } from '@gpu-actions/workflow-runner'
 import type { WorkflowOptions, WorkflowResult } from '@gpu-actions/workflow-runner'
-import { root } from '../repository.ts'
 import type { Arguments } from './arguments.ts'
 import type { Archive } from './unpack.ts'
 import { requireOwnFolder, unpackEvidence } from './unpack.ts'
 import { describeLiving, fetchArtifact, isAnythingAlive, openCloud, viewCloud } from './cloud.ts'
 import { CommandFault } from './command.ts'
 import { layOutConsumer, mapRepositories } from './consumer.ts'
+import { demoOf } from './demos.ts'
 
 export interface SessionOptions extends Omit<Arguments, 'help' | 'file'> {
   /** A workflow of `workflows-examples`, of a consumer's `.github/workflows`, or any other. */
@@ -24,16 +24,6 @@ export interface SessionEnd {
   readonly view: CloudState
   /** Files below `options.evidence`, relative to it. */
   readonly evidence: readonly string[]
-}
-
-/** Secrets of a consumer of the offline cloud's account. They are masked like anybody's. */
-export const demoSecrets: Readonly<Record<string, string>> = {
-  AWS_ROLE_TO_ASSUME_ARN: 'arn:aws:iam::123456789012:role/gpu-actions-ci',
-}
-
-/** Variables of that consumer's repository. */
-export const demoVariables: Readonly<Record<string, string>> = {
-  BENCH_INSTANCE_PROFILE_NAME: 'gpu-bench-instance',
 }
 
 /** Where the workflow file stands as a consumer has it; the examples are laid out as one first. */
@@ -77,11 +67,12 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     const consumer = await consumerOf(options.file, folder)
     const cloud = await openCloud(options.scenario ?? undefined)
     try {
+      const demo = demoOf(options.file, new URL('/cluster-api', cloud.url).href)
       const given: WorkflowOptions = {
         file: consumer.file,
-        inputs: options.inputs,
-        secrets: options.secrets,
-        vars: options.vars,
+        inputs: { ...demo.inputs, ...options.inputs },
+        secrets: { ...demo.secrets, ...options.secrets },
+        vars: { ...demo.vars, ...options.vars },
         repositories: await mapRepositories(consumer.workflows),
         env: cloud.env,
         directory: path.join(folder, 'runner'),
@@ -125,5 +116,3 @@ export const shown = (file: string) => {
   const relative = path.relative(process.cwd(), file)
   return relative.startsWith('..') ? file : relative === '' ? '.' : relative
 }
-
-export const defaultExample = path.join(root, 'workflows-examples', 'gpu-benchmark.yml')
