@@ -168,7 +168,7 @@ async function report(context: TeardownContext, ended: readonly Ended[]): Promis
     what: [
       `${left.length + failed.length} could not be ended and can still cost money`,
       ...left.map(
-        thing => `- ${thing.kind} ${thing.id} in ${thing.place.region} (${thing.state}): ${thing.consoleLink}`,
+        thing => `- ${thing.kind} ${thing.name ?? thing.id} in ${thing.place?.region ?? thing.consoleLink} (${thing.state}): ${thing.consoleLink}`,
       ),
       ...failed.map(({ leaseId, error }) => `- lease ${leaseId}: ${messageOf(error)}`),
       ...new Set(receipts.flatMap(receipt => receipt.problems)),

@@ -13,13 +13,18 @@ export function receiptSentences(receipt: Receipt): readonly string[] {
     const gone = machine.goneAt === null ? machine.state : 'gone'
     return `${machine.id} (${machine.instanceType}, ${machine.place.region}): ${gone}${cost}${price}`
   })
+  const resources = receipt.resources.map(
+    resource =>
+      `${resource.kind} ${resource.name ?? resource.id} (${resource.place}): ${resource.problem ?? (resource.goneAt === null ? 'not seen gone' : 'gone')}`,
+  )
   const total =
     receipt.remaining === 0
       ? `${lease}: 0 remaining${receipt.ending.length > 0 ? `, ${receipt.ending.length} still ending` : ''}`
       : `${lease}: ${receipt.remaining} REMAINING`
   return [
     ...machines,
-    ...receipt.left.map(left => `Left: ${left.kind} ${left.id} (${left.state}): ${left.byHand}`),
+    ...resources,
+    ...receipt.left.map(left => `Left: ${left.kind} ${left.name ?? left.id} (${left.state}): ${left.byHand}`),
     total,
   ]
 }
@@ -30,9 +35,13 @@ export function receiptMarkdown(receipt: Receipt): string {
     machine =>
       `| ${machine.id} | ${machine.instanceType} | ${machine.place.region} | ${machine.goneAt === null ? machine.state : `gone, seen ${machine.goneAt}`} | ${machine.billedSeconds ?? '–'} | ${money(machine.costUsd)} |`,
   )
+  const resources = receipt.resources.map(
+    resource =>
+      `| ${resource.kind} | ${resource.name ?? resource.id} | ${resource.place} | ${resource.goneAt === null ? '**left**' : `gone, seen ${resource.goneAt}`} |`,
+  )
   const left = receipt.left.map(
     thing =>
-      `- **${thing.kind} ${thing.id} is left** (${thing.state}): [console](${thing.consoleLink}), or \`${thing.byHand}\``,
+      `- **${thing.kind} ${thing.name ?? thing.id} is left** (${thing.state}): [console](${thing.consoleLink}), or \`${thing.byHand}\``,
   )
   return [
     `### Teardown of ${receipt.leaseId === null ? 'the run' : `lease ${receipt.leaseId}`}: ${receipt.remaining} remaining`,
@@ -40,6 +49,7 @@ export function receiptMarkdown(receipt: Receipt): string {
     ...(rows.length > 0
       ? ['| machine | type | region | state | billed seconds | cost |', '|---|---|---|---|---:|---:|', ...rows, '']
       : ['No machine was found.', '']),
+    ...(resources.length > 0 ? ['| resource | name | at | state |', '|---|---|---|---|', ...resources, ''] : []),
     ...left,
     '',
   ].join('\n')

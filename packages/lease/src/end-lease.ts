@@ -2,6 +2,7 @@ import type { Clock, Log, Records } from '@gpu-actions/action-kit/ports'
 import type { EndingProvider } from './provider.ts'
 import { covers } from './receipt.ts'
 import { attemptsRecord, leaseRecord, receiptRecord, type Attempt, type Place, type Receipt } from './records.ts'
+import { provesGone, resourceEnds, withResources, type Resource } from './resources.ts'
 import { endMachines, type TeardownTimes } from './teardown.ts'
 
 export interface EndLease {
@@ -39,16 +40,35 @@ const unique = (places: readonly Place[]): readonly Place[] => [
   ...new Map(places.map(place => [placeKey(place), place])).values(),
 ]
 
-/** @returns the receipt that already proves the end of all these launches, so that no call is needed */
-export async function provenEnd(records: Records, attempts: readonly Attempt[]): Promise<Receipt | undefined> {
-  const receipt = await receiptRecord.read(records)
-  const tokens = attempts.map(attempt => attempt.token)
-  return receipt !== undefined && covers(receipt, tokens) ? receipt : undefined
+/** What cannot be read as a receipt proves nothing, and must not keep anybody from ending a machine. */
+export const earlierReceipt = async (records: Records): Promise<Receipt | undefined> => {
+  try {
+    return await receiptRecord.read(records)
+  } catch {
+    return undefined
+  }
 }
 
 /**
- * Ends a lease, whatever is known of it: by its records, by attempts known from elsewhere, and by its mark. Writes the
- * receipt into the run directory.
+ * @param resources what must have been seen gone beside the machines, as far as the caller knows of it
+ * @returns the receipt that already proves the end of all these launches, so that no call is needed; none while a
+ *   resource that any receipt of the lease named is left
+ */
+export async function provenEnd(
+  records: Records,
+  attempts: readonly Attempt[],
+  resources: readonly Pick<Resource, 'kind' | 'id'>[] = [],
+): Promise<Receipt | undefined> {
+  const receipt = await earlierReceipt(records)
+  const tokens = attempts.map(attempt => attempt.token)
+  if (receipt === undefined || !covers(receipt, tokens) || !provesGone(receipt, resources)) return undefined
+  return receipt
+}
+
+/**
+ * Ends the machines of a lease, whatever is known of it: by its records, by attempts known from elsewhere, and by its
+ * mark. Writes the receipt into the run directory. What an earlier receipt says of resources stays in it: they are
+ * ended elsewhere, because they must not hold up the end of a machine.
  */
 export async function endLease(setting: EndLease): Promise<Receipt> {
   const { records } = setting
@@ -64,7 +84,8 @@ export async function endLease(setting: EndLease): Promise<Receipt> {
   if (ready?.launchedAt && lease?.readyAt) {
     waste.set(ready.id, Math.max(0, Math.round((Date.parse(lease.readyAt) - Date.parse(ready.launchedAt)) / 1000)))
   }
-  const receipt = await endMachines({
+  const earlier = await earlierReceipt(records)
+  const machines = await endMachines({
     ...setting,
     search: {
       by: 'lease',
@@ -77,6 +98,7 @@ export async function endLease(setting: EndLease): Promise<Receipt> {
     attempts,
     waste,
   })
+  const receipt = earlier === undefined ? machines : withResources(machines, resourceEnds(earlier))
   await receiptRecord.write(records, receipt)
   return receipt
 }

@@ -1,5 +1,5 @@
 export { receiptMarkdown, receiptSentences } from './describe-receipt.ts'
-export { endLease, provenEnd, type EndLease } from './end-lease.ts'
+export { earlierReceipt, endLease, provenEnd, type EndLease } from './end-lease.ts'
 export { clientToken, newLeaseId, offerKey } from './identity.ts'
 export { launchFaults, type LaunchFault } from './launch-fault.ts'
 export {
@@ -26,4 +26,15 @@ export type {
 } from './provider.ts'
 export { covers } from './receipt.ts'
 export * from './records.ts'
+export {
+  endResource,
+  endResources,
+  provesGone,
+  resourceEnds,
+  resourceReceipt,
+  withResources,
+  type Resource,
+  type ResourceEnd,
+  type ResourcesEnding,
+} from './resources.ts'
 export { endMachines, teardownTimes, type Teardown, type TeardownTimes } from './teardown.ts'

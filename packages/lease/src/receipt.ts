@@ -104,6 +104,7 @@ export function makeReceipt(account: Account): Receipt {
     startedAt: new Date(account.startedAt).toISOString(),
     finishedAt: new Date(account.finishedAt).toISOString(),
     machines,
+    resources: [],
     left,
     remaining: left.length,
     ending,
@@ -113,6 +114,9 @@ export function makeReceipt(account: Account): Receipt {
   }
 }
 
-/** A later attempt to end a lease needs no call: this proves the end of all its launches. */
+/**
+ * A later attempt to end a lease needs no call: this proves the end of all its launches, and of every resource that was
+ * to end with them.
+ */
 export const covers = (receipt: Receipt, tokens: readonly string[]): boolean =>
   receipt.remaining === 0 && receipt.ending.length === 0 && tokens.every(token => receipt.tokens.includes(token))

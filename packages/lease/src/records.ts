@@ -132,11 +132,16 @@ export const attemptsSchema = object({
 })
 
 const leftSchema = object({
-  kind: v.picklist(['machine', 'volume', 'interface', 'launch']),
+  /** `machine`, `volume`, `interface`, `launch`, or the kind of a resource, such as `cluster`. */
+  kind: v.string(),
   /** The id; for `launch`, the token of a launch whose outcome could not be looked up. */
   id: v.string(),
-  place: placeSchema,
+  /** What a person calls it, where that is not the id. */
+  name: v.exactOptional(v.string()),
+  /** null for what lies outside of the provider's accounts */
+  place: v.nullable(placeSchema),
   state: v.string(),
+  /** Where a person looks at it. */
   consoleLink: v.string(),
   /** The exact command that ends it. */
   byHand: v.string(),
@@ -166,6 +171,21 @@ const endedMachineSchema = object({
   interfaces: list(v.string()),
 })
 
+/** What belongs to a lease beside its machines: a registration elsewhere, a stored secret. Costs nothing by itself. */
+const endedResourceSchema = object({
+  /** A word such as `cluster` or `parameter`: leases know no kinds. */
+  kind: v.string(),
+  id: v.string(),
+  /** What a person calls it, where that is not the id. */
+  name: v.nullable(v.string()),
+  /** Where it is, in words: a host, a region. */
+  place: v.string(),
+  /** When a read showed that there is none (any more). */
+  goneAt: v.nullable(instant),
+  /** Why it is not gone, or not known to be; null when it is gone. */
+  problem: v.nullable(v.string()),
+})
+
 /** `receipt.json` */
 export const receiptSchema = object({
   schema: v.literal('gpu-actions/receipt@1'),
@@ -179,7 +199,12 @@ export const receiptSchema = object({
   startedAt: instant,
   finishedAt: instant,
   machines: list(endedMachineSchema),
-  /** What can still cost money. */
+  /**
+   * Resources that were to end with the machines. The schema stays `@1`: a receipt without the list was written when
+   * there were no such resources and says just that, and nothing that it says has changed its meaning.
+   */
+  resources: v.optional(list(endedResourceSchema), []),
+  /** What can still cost money, and the resources that are not gone. */
   left: list(leftSchema),
   /** `left.length`: 0 proves the end. */
   remaining: count,
@@ -205,6 +230,7 @@ export type Lease = v.InferOutput<typeof leaseSchema>
 export type Attempts = v.InferOutput<typeof attemptsSchema>
 export type Left = v.InferOutput<typeof leftSchema>
 export type EndedMachine = v.InferOutput<typeof endedMachineSchema>
+export type EndedResource = v.InferOutput<typeof endedResourceSchema>
 export type Receipt = v.InferOutput<typeof receiptSchema>
 
 /** A record of the run directory: its file and its schema. */
