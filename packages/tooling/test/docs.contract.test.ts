@@ -27,7 +27,7 @@ test.each(pages)('the links in %s lead to files and headings that are there', pa
 
 test.each(withBlocks('sh', 'bash'))('the commands in %s are commands to bash', page => {
   const faults = blocksOf(page, 'sh', 'bash').flatMap(({ line, text }) => {
-    const { status, stderr } = spawnSync('bash', ['-n'], { input: text, encoding: 'utf8' })
+    const { status, stderr } = spawnSync('bash', ['--norc', '-n'], { input: text, encoding: 'utf8' })
     // What bash only warns of, such as a here-document without an end, is said on standard error alone.
     return status === 0 && stderr === '' ? [] : [`line ${line}: ${stderr}`]
   })
