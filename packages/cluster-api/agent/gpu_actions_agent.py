@@ -171,7 +171,7 @@ class Configuration(NamedTuple):
     job_seconds: float
     request_seconds: float
     retry_seconds: float
-    # How long the server may refuse the token before the agent gives up.
+    # How long the server may refuse the token, or not know the cluster, before the agent gives up.
     refused_seconds: float
 
 
@@ -402,6 +402,11 @@ def retry_after(text: Optional[str]) -> Optional[float]:
 def describe(failure: BaseException) -> str:
     reason = failure.reason if isinstance(failure, urllib.error.URLError) else failure
     return str(reason) or type(reason).__name__
+
+
+def is_gone(error: Exception) -> bool:
+    """The cluster was deleted, or never was."""
+    return isinstance(error, Refused) and error.code in (404, 410)
 
 
 # Tokens
@@ -1079,7 +1084,7 @@ class Agent:
                     self.log("heartbeat-failed", "warning", reason=str(error))
                 silent = True
                 pause = min(pause, self.configuration.retry_seconds * 5)
-                if isinstance(error, TokenRefused) and not self._beaten.is_set():
+                if (isinstance(error, TokenRefused) or is_gone(error)) and not self._beaten.is_set():
                     # Until the first heartbeat the main loop asks for nothing, and would not hear of it.
                     self._note_refusal(error)
             self.stop.wait(pause)
@@ -1088,18 +1093,18 @@ class Agent:
         if str(error) != self._last_trouble:
             self.log("request-failed", "warning", reason=str(error))
             self._last_trouble = str(error)
-        if isinstance(error, TokenRefused):
+        if isinstance(error, TokenRefused) or is_gone(error):
             self._note_refusal(error)
 
     def _fine(self) -> None:
         if self._beaten.is_set():
             self._last_trouble, self._refused_since = "", None
 
-    def _note_refusal(self, error: TokenRefused) -> None:
+    def _note_refusal(self, error: Exception) -> None:
         now = time.monotonic()
         self._refused_since = self._refused_since or now
         if isinstance(error, TokenSpent) or now - self._refused_since >= self.configuration.refused_seconds:
-            self.log("token-refused", "error", reason=str(error))
+            self.log("cluster-gone" if is_gone(error) else "token-refused", "error", reason=str(error))
             self._gave_up = EXIT_TOKEN
             self.stop.set()
 
@@ -1152,7 +1157,8 @@ def check(configuration: Configuration, faults: Sequence[str], state: str, log: 
         elif shutil.which("docker") is None:
             found.append("execution: there is no docker to run containers with")
         try:
-            Api(configuration, threading.Event()).send("GET", "/health", None, {})
+            patient = configuration._replace(request_seconds=min(configuration.request_seconds, 10))
+            Api(patient, threading.Event()).send("GET", "/health", None, {})
         except Refused:
             pass  # It answers, and that is what was asked.
         except Unreachable as error:

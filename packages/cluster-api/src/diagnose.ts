@@ -114,6 +114,7 @@ export async function diagnose(host: Host, wish: DiagnosisWish): Promise<Diagnos
 
 const endings: Readonly<Record<string, string>> = {
   'token-refused': 'the agent ended, because its token is refused',
+  'cluster-gone': 'the agent ended, because the API does not know its cluster',
   'configuration-wrong': 'the agent ended, because its configuration is wrong',
   'agent-locked': 'the agent ended, because another one serves this cluster',
   'agent-ended': 'the agent ended',

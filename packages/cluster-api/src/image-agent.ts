@@ -51,7 +51,6 @@ if grep -qE '^RADIX_ONE_TIME_TOKEN=(None)?$' "$variables"; then
 fi
 timeout 600 docker pull --quiet ${quote(image)} || { echo 'The image of the agent could not be pulled.'; exit 6; }
 docker rm --force ${container} >/dev/null 2>&1
-mkdir -p /var/lib/radix
 gpus=
 if nvidia-smi -L >/dev/null 2>&1; then gpus='--gpus all'; fi
 docker run -d --name ${container} --restart always $gpus -v /var/run/docker.sock:/var/run/docker.sock \\

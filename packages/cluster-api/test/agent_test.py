@@ -214,6 +214,14 @@ def test_a_token_that_stays_refused_ends_the_agent_after_its_patience(server, pl
     assert process.wait(20) == 3
 
 
+def test_an_agent_whose_cluster_was_deleted_ends_after_its_patience(server, place):
+    process = place.start(refusedSeconds=0.3)
+    server.wait(lambda: server.heartbeats)
+    server.deleted = True
+    assert process.wait(20) == 3
+    assert "cluster-gone" in place.text()
+
+
 def test_the_token_comes_through_standard_input(server, place):
     place.token.unlink()
     path = place.configure(oneTimeToken=None)
@@ -375,6 +383,35 @@ def test_a_job_that_runs_too_long_is_ended(server, place):
     report = server.report_of("job-1")
     assert (report["status"], report["metrics"]) == ("failed", {})
     assert "longer than 0.5 seconds" in report["error_message"]
+
+
+DOCKER = """#!/bin/sh
+echo "$*" >>{calls}
+[ "$1" = run ] || exit 0
+echo '250.5 images/sec'
+[ -z "$FAKE_UNTIL" ] || exec sleep 60
+"""
+
+
+@pytest.mark.parametrize("stuck", [False, True], ids=["ends", "is stuck"])
+def test_a_job_runs_in_the_configured_image_and_its_container_is_removed_when_it_must_end(server, place, stuck):
+    tool, calls = place.folder / "bin" / "docker", place.folder / "docker-calls"
+    tool.parent.mkdir()
+    tool.write_text(DOCKER.format(calls=calls))
+    tool.chmod(0o755)
+    server.add_job()
+    path = {"PATH": f"{tool.parent}:{os.environ['PATH']}", "FAKE_UNTIL": "never" if stuck else ""}
+    place.start(execution="container", image="example/resnet50:1", jobSeconds=0.5 if stuck else 60, environment=path)
+    report = server.report_of("job-1")
+    run, *after = calls.read_text().splitlines()
+    assert run.startswith("run --rm --name gpu-actions-")
+    assert run.endswith("example/resnet50:1 python train_resnet50.py --epochs 2 --batch-size 16")
+    if stuck:
+        assert report["status"] == "failed"
+        assert after == [f"rm --force {run.split()[3]}"]
+    else:
+        assert report["metrics"]["throughput_images_per_sec"] == 250.5
+        assert after == []
 
 
 def test_a_program_that_fails_is_reported_with_its_words_and_bounded_output(server, place):

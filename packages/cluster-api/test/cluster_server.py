@@ -24,6 +24,7 @@ class Server:
         self.redelivers = False
         self.one_time_spent = False
         self.cluster_tokens = set()
+        self.deleted = False
         # By kind of call: what happens to the next ones. "cut", "lost", "slow", or a status code.
         self.trouble: Dict[str, List[Any]] = {}
         self.changed = threading.Condition()
@@ -68,6 +69,8 @@ class Server:
 
     def answer(self, kind: str, job_id: str, headers: Dict[str, str], body: Any) -> Any:
         """(code, body) of a call that arrived."""
+        if self.deleted:
+            return 404, {"message": "Cluster not found"}
         if kind == "exchange":
             if headers.get("x-radix-one-time-token") != ONE_TIME or self.one_time_spent:
                 return 401, {"message": "The one-time token was used before"}

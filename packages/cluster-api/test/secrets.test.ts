@@ -101,7 +101,7 @@ describe('The record', () => {
 
   test('is read as it was written, and nothing else is', () => {
     expect(parseAgentRecord(JSON.parse(JSON.stringify(record)))).toEqual(record)
-    expect(() => parseAgentRecord({ ...record, schema: 'gpu-actions/agent@2' })).toThrow()
-    expect(() => parseAgentRecord({ ...record, activationSeconds: -1 })).toThrow()
+    expect(() => parseAgentRecord({ ...record, schema: 'gpu-actions/agent@2' })).toThrow('gpu-actions/agent@1')
+    expect(() => parseAgentRecord({ ...record, activationSeconds: -1 })).toThrow('>=0')
   })
 })
