@@ -115,7 +115,8 @@ async function renews(ports: RequestPorts, token: string, fault: ApiFault): Prom
     return (await ports.token(token)) !== token
   } catch (error) {
     // Not allowed is not expired: what the login says would lead astray.
-    if (!(error instanceof OutsideFault) || codeOf(fault) === 403) throw fault
+    if (codeOf(fault) === 403) throw fault
+    if (!(error instanceof OutsideFault)) throw error
     throw new ApiFault(fault.trouble, `${fault.message}. ${error.message}`, error.advice)
   }
 }
