@@ -1,13 +1,23 @@
 import { defineAction, input } from '@gpu-actions/action-kit'
 import { memoryFormats, modes, precisions } from '@gpu-actions/benchmark/words'
 
+/** What a job of a cluster is told only when it differs: its agent knows the same. */
+export const usualSizes = { stepsPerEpoch: 200, imageSize: 224 } as const
+
 export const action = defineAction({
   name: 'run-resnet-benchmark',
   title: 'Run the ResNet-50 benchmark',
-  description: 'Measures training or inference of ResNet-50 on a host, block by block, with every raw step time.',
+  description:
+    'Measures training or inference of ResNet-50 on a host, block by block, with every raw step time; or runs it as a job of a cluster.',
   inputs: {
+    target: input.oneOf(['host', 'cluster'], {
+      about:
+        '`host`: measure `instance-id`, or the runner. `cluster`: start a job on `cluster-id` through its API and wait for it; `timeout` is how long.',
+      fallback: 'host',
+    }),
     'instance-id': input.text({
-      about: 'The instance to measure, reached over the Systems Manager. Give this or `local`.',
+      about:
+        'The instance to measure, reached over the Systems Manager. Give this or `local`; not needed with `target: cluster`.',
       pattern: /^i-[0-9a-f]{8,17}$/,
       must: 'an instance id such as i-0123456789abcdef0',
     }),
@@ -25,8 +35,9 @@ export const action = defineAction({
     mode: input.oneOf(modes, { about: 'What a step is.', fallback: 'train' }),
     epochs: input.integer({ about: 'Timed steps are epochs × steps per epoch.', fallback: '1', min: 1, max: 10_000 }),
     'steps-per-epoch': input.integer({
-      about: 'Timed steps in an epoch; all of them are split into at least 5 equal blocks, rounded up where needed.',
-      fallback: '200',
+      about:
+        'Timed steps in an epoch; all of them are split into at least 5 equal blocks, rounded up where needed. A job is told when it differs from the default.',
+      fallback: String(usualSizes.stepsPerEpoch),
       min: 1,
       max: 1_000_000,
     }),
@@ -36,7 +47,12 @@ export const action = defineAction({
       min: 1,
       max: 65_536,
     }),
-    'image-size': input.integer({ about: 'Edge of an image in pixels.', fallback: '224', min: 32, max: 4096 }),
+    'image-size': input.integer({
+      about: 'Edge of an image in pixels. A job is told when it differs from the default.',
+      fallback: String(usualSizes.imageSize),
+      min: 32,
+      max: 4096,
+    }),
     precision: input.oneOf(precisions, {
       about: '`auto`: bf16 where the GPU has it, fp16 on older ones, fp32 on a CPU. `fp32` uses TF32 nowhere.',
       fallback: 'auto',
@@ -57,7 +73,8 @@ export const action = defineAction({
       must: 'image, or a version such as 2.9.1',
     }),
     timeout: input.duration({
-      about: 'Time limit of the run on the host; then it is killed with everything that it started.',
+      about:
+        'Time limit of the run on the host; then it is killed with everything that it started. For a job: how long to wait for its end.',
       fallback: '30m',
       min: 10_000,
       max: 48 * 3_600_000,
@@ -66,23 +83,108 @@ export const action = defineAction({
       about: 'Measure the CPU where there is no GPU; the result then says `device: cpu`.',
       fallback: 'false',
     }),
+    'cluster-id': input.secret({ about: 'With `target: cluster`: the cluster, as deploy-agent gives it. Masked.' }),
+    'api-base': input.text({
+      about: 'With `target: cluster`: the address of the cluster API, such as `https://api.example.com`.',
+    }),
+    'id-token': input.secret({
+      about:
+        'With `target: cluster`: the id token of a login (`cognito-login`). It lives an hour: for longer waits give the login below, too.',
+    }),
+    'user-pool-id': input.text({
+      about: 'For a new login when the id token has expired: the Cognito user pool.',
+      pattern: /^[a-z]{2}(-[a-z]+)+-\d+_[0-9A-Za-z]+$/,
+      must: 'the id of a user pool such as us-west-2_AbCdEf123',
+    }),
+    'client-id': input.text({
+      about: 'For a new login: the app client.',
+      pattern: /^[\w+]{1,128}$/,
+      must: 'the id of an app client such as 1h57kf5cpq17m0eml12EXAMPLE',
+    }),
+    'client-secret': input.secret({ about: 'For a new login: the secret of the app client, when it has one.' }),
+    username: input.text({ about: 'For a new login: the user.' }),
+    password: input.secret({ about: 'For a new login: the password of the user.' }),
   },
   outputs: {
-    throughput: 'Images per second: median of the block medians. Empty when it could not be measured.',
+    throughput:
+      'Images per second: median of the block medians, or the one figure of a job. Empty when it could not be measured.',
     'throughput-low': 'Lower end of the 95 % interval within this run; empty with fewer than 5 blocks.',
     'throughput-high': 'Upper end of that interval.',
     'latency-ms': 'Milliseconds of a step (a whole batch): median of all timed steps.',
-    'duration-seconds': 'Seconds that the timed part took.',
-    valid: '`true` when nothing speaks against the figures; the reasons are in the result.',
-    device: "The GPU's own name, or `cpu`.",
+    'duration-seconds': 'Seconds that the timed part took; for a job, the whole command of the agent.',
+    valid:
+      '`true` when nothing speaks against the figures; the reasons are in the result. Empty for a job: its API tells nothing to judge by.',
+    device: "The GPU's own name, or `cpu`. Empty for a job.",
     'result-path': 'The record of the run, with raw step times.',
+    'job-id': 'The job, with `target: cluster`; given as soon as it is known.',
   },
   post: false,
-  check: ({ instanceId, local, python }) => [
-    ...(local && instanceId !== undefined ? ['instance-id, local: give one of them, not both'] : []),
-    ...(!local && instanceId === undefined ? ['instance-id: is required, unless local is true'] : []),
-    ...(python?.startsWith('-') ? ['python: must be a program, not an option'] : []),
+  check: values => [
+    ...(values.target === 'host' ? faultsOfHost(values) : faultsOfCluster(values)),
+    ...faultsOfLogin(values),
+    ...(values.python?.startsWith('-') ? ['python: must be a program, not an option'] : []),
   ],
 })
 
 export type BenchmarkAction = typeof action
+
+interface Given {
+  readonly local: boolean
+  readonly instanceId: string | undefined
+  readonly clusterId: string | undefined
+  readonly apiBase: string | undefined
+  readonly idToken: string | undefined
+  readonly userPoolId: string | undefined
+  readonly clientId: string | undefined
+  readonly clientSecret: string | undefined
+  readonly username: string | undefined
+  readonly password: string | undefined
+  readonly python: string | undefined
+  readonly mode: string
+  readonly precision: string
+  readonly memoryFormat: string
+  readonly pytorch: string
+}
+
+const faultsOfHost = ({ local, instanceId, clusterId }: Given): readonly string[] => [
+  ...(local && instanceId !== undefined ? ['instance-id, local: give one of them, not both'] : []),
+  ...(!local && instanceId === undefined ? ['instance-id: is required, unless local is true'] : []),
+  ...(clusterId === undefined ? [] : ['cluster-id: is for target: cluster only']),
+]
+
+const login = (given: Given) => ({
+  'user-pool-id': given.userPoolId,
+  'client-id': given.clientId,
+  username: given.username,
+  password: given.password,
+})
+const missingOf = (values: Readonly<Record<string, unknown>>): readonly string[] =>
+  Object.entries(values).flatMap(([id, value]) => (value === undefined ? [id] : []))
+
+function faultsOfCluster(given: Given): readonly string[] {
+  const noToken = given.idToken === undefined && missingOf(login(given)).length > 0
+  // What a job cannot be told would be left out in silence.
+  const unsaid = Object.entries({
+    local: given.local,
+    mode: given.mode !== 'train',
+    precision: given.precision !== 'auto',
+    'memory-format': given.memoryFormat !== 'channels_last',
+    python: given.python !== undefined,
+    pytorch: given.pytorch !== 'image',
+  }).flatMap(([id, isSet]) => (isSet ? [id] : []))
+  return [
+    ...missingOf({ 'cluster-id': given.clusterId, 'api-base': given.apiBase }).map(
+      id => `${id}: is required with target: cluster`,
+    ),
+    ...(noToken ? ['id-token: is required with target: cluster, or a whole login in its place'] : []),
+    ...(unsaid.length > 0 ? [`${unsaid.join(', ')}: is for target: host only; a job cannot be told`] : []),
+  ]
+}
+
+function faultsOfLogin(given: Given): readonly string[] {
+  const missing = missingOf(login(given))
+  const isStarted = missing.length < 4 || given.clientSecret !== undefined
+  return isStarted && missing.length > 0
+    ? [`${missing.join(', ')}: a new login needs user-pool-id, client-id, username and password, all or none of them`]
+    : []
+}

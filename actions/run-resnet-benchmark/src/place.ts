@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { RunDirectories } from '@gpu-actions/action-kit'
 
 /** Where the record of a run goes, and which lease that is. */
@@ -36,4 +37,40 @@ export async function placeOf(
     }
   }
   return { id: `host-${host.instanceId}`, leaseId: null }
+}
+
+/** What deploy-agent's record says of a cluster; null when it is not readable as one. */
+function agentOf(
+  record: unknown,
+): { readonly clusterId: string; readonly host: string; readonly leaseId: string | null } | null {
+  if (typeof record !== 'object' || record === null) return null
+  const text = (name: string): string | null => {
+    const found: unknown = Reflect.get(record, name)
+    return typeof found === 'string' ? found : null
+  }
+  const [clusterId, host] = [text('clusterId'), text('host')]
+  return clusterId === null || host === null ? null : { clusterId, host, leaseId: text('leaseId') }
+}
+
+/**
+ * Finds the run directory of a cluster's job: that of the lease that was named, else the one in which deploy-agent has
+ * recorded the cluster, else that of the instance, else one of the cluster's own, under a name that does not tell its id.
+ */
+export async function clusterPlaceOf(
+  cluster: {
+    readonly clusterId: string
+    readonly leaseId?: string | undefined
+    readonly instanceId?: string | undefined
+  },
+  directories: RunDirectories,
+): Promise<RecordPlace & { readonly host: string | null }> {
+  for (const id of await directories.list()) {
+    const agent = agentOf(await directories.open(id).read('agent.json'))
+    if (agent?.clusterId !== cluster.clusterId) continue
+    if (cluster.leaseId === undefined || cluster.leaseId === id) return { id, leaseId: agent.leaseId, host: agent.host }
+  }
+  if (cluster.leaseId !== undefined || cluster.instanceId !== undefined)
+    return { ...(await placeOf(cluster, directories)), host: cluster.instanceId ?? null }
+  const name = createHash('sha256').update(cluster.clusterId).digest('hex').slice(0, 8)
+  return { id: `host-cluster-${name}`, leaseId: null, host: null }
 }

@@ -45,6 +45,56 @@ describe('the inputs', () => {
   })
 })
 
+const job = {
+  target: 'cluster',
+  'cluster-id': 'c-1',
+  'api-base': 'https://api.example.com',
+  'id-token': 'e30.e30.x',
+}
+const login = { 'user-pool-id': 'us-west-2_Abc', 'client-id': 'abc', username: 'ci', password: 'secret' }
+
+describe('the inputs of a job of a cluster', () => {
+  test('need a cluster, its API and a token or a login', () => {
+    expect(faultsOf(job)).toEqual([])
+    expect(faultsOf({ ...job, 'id-token': '', ...login })).toEqual([])
+    expect(faultsOf({ target: 'cluster' })).toEqual([
+      'cluster-id: is required with target: cluster',
+      'api-base: is required with target: cluster',
+      'id-token: is required with target: cluster, or a whole login in its place',
+    ])
+  })
+
+  test('take a whole login or none', () => {
+    expect(faultsOf({ ...job, ...login, password: '', 'client-id': '' })).toEqual([
+      'client-id, password: a new login needs user-pool-id, client-id, username and password, all or none of them',
+    ])
+    expect(faultsOf({ ...job, 'client-secret': 'x' })).toHaveLength(1)
+  })
+
+  test('refuse what a job cannot be told, all of it at once', () => {
+    const unsaid = {
+      local: 'true',
+      mode: 'inference',
+      precision: 'fp32',
+      'memory-format': 'contiguous',
+      python: 'python3',
+      pytorch: '2.9.1',
+    }
+    expect(faultsOf({ ...job, ...unsaid })).toEqual([
+      'local, mode, precision, memory-format, python, pytorch: is for target: host only; a job cannot be told',
+    ])
+  })
+
+  test('do not pass by unseen when the target was forgotten', () => {
+    expect(faultsOf({ local: 'true', 'cluster-id': 'c-1' })).toEqual(['cluster-id: is for target: cluster only'])
+  })
+
+  test('name no secret in a fault', () => {
+    const faults = faultsOf({ ...job, password: 'canary-password', 'id-token': 'canary-token', 'image-size': '1' })
+    expect(faults.join()).not.toContain('canary')
+  })
+})
+
 describe('the host', () => {
   test('needs a region, and says how to give one', async () => {
     const silent = () => undefined

@@ -1,4 +1,5 @@
 export { lineReader, readLine, type BenchmarkEvent, type EventOf, type Line, type LineReader } from './events.ts'
+export { resultOfJob, type JobFrame } from './cluster-result.ts'
 export { doubtsOf, metricsOf, type Measured } from './judge.ts'
 export { formatThroughput, progressTeller } from './progress.ts'
 export {
@@ -8,6 +9,7 @@ export {
   type Actual,
   type Asked,
   type Block,
+  type ClusterJob,
   type Metrics,
   type Result,
   type Status,

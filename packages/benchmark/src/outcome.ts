@@ -177,6 +177,7 @@ export function resultOf(frame: Frame, told: Told, ending: Ending): Result {
       asked: v.parse(askedSchema, frame.wish),
       actual,
     },
+    job: null,
     environment: environment === null ? null : hostFacts,
     flags: result?.flags ?? null,
     clock: result?.clock ?? null,
@@ -199,7 +200,8 @@ export function resultOf(frame: Frame, told: Told, ending: Ending): Result {
 
 const rawBlock = ({ stepMs, wallMs, lossFirst, lossLast }: Block): Block => ({ stepMs, wallMs, lossFirst, lossLast })
 
-function inWords(fault: Error): string {
+/** A fault as a record tells it. */
+export function inWords(fault: Error): string {
   if (fault instanceof UserFault) return [fault.message, ...fault.faults.map(text => `- ${text}`)].join('\n')
   if (fault instanceof OutsideFault) return `${fault.message}\nWhat to do: ${fault.advice}`
   return fault.message

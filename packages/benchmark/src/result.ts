@@ -27,6 +27,32 @@ export const askedSchema = object({
   allowCpu: v.boolean(),
 })
 
+/**
+ * What was asked of whoever ran it. A job of a cluster is told its epochs and its batch size; a size that it was not
+ * told is null (its agent decides), and so is what the contract of jobs cannot say.
+ */
+export const askedOfAnyoneSchema = object({
+  ...askedSchema.entries,
+  stepsPerEpoch: v.nullable(count),
+  imageSize: v.nullable(count),
+  precision: v.nullable(v.picklist(precisions)),
+  memoryFormat: v.nullable(v.picklist(memoryFormats)),
+})
+
+/** The job of a cluster that ran the benchmark, as far as the cluster's API told of it. */
+export const clusterJobSchema = object({
+  /** null when it was never started */
+  id: v.nullable(v.string()),
+  clusterId: v.string(),
+  /** The API's host. */
+  api: v.string(),
+  /** The API's last word for its status; null when it never said one. */
+  status: v.nullable(v.string()),
+  /** Seconds of the whole command; an image that had to be pulled first is in it. */
+  durationSeconds: measured,
+  exitCode: v.nullable(v.number()),
+})
+
 /** What was run: the batch may have been halved, `auto` has become a precision. */
 export const actualSchema = object({
   mode: v.picklist(modes),
@@ -65,14 +91,14 @@ export const blockEntries = {
 export const blockSchema = object(blockEntries)
 
 export const metricsSchema = object({
-  /** Images per second: median over blocks of batch size ÷ median step. */
+  /** Images per second: median over blocks of batch size ÷ median step; the API's one figure for a cluster's job. */
   throughput: measured,
   /** 95 % interval of `throughput` within this run. */
   throughputLow: measured,
   throughputHigh: measured,
   /** Milliseconds: median of all timed steps. */
   latencyMs: measured,
-  /** Seconds of the timed part, synchronisation and new data between blocks included. */
+  /** Seconds of the timed part, synchronisation and new data between blocks included. null for a cluster's job. */
   durationSeconds: measured,
   /** Images in the timed part. */
   images: measured,
@@ -80,7 +106,10 @@ export const metricsSchema = object({
   peakMemoryBytes: measured,
 })
 
-/** What one run on one host measured: `result.json`. */
+/**
+ * What one run on one host measured: `result.json`. The schema stays `@1` with `job` added: a record without it is one
+ * of a host, as all were before, and reads as that.
+ */
 export const resultSchema = object({
   schema: v.literal('gpu-actions/result@1'),
   status: v.picklist(statuses),
@@ -93,9 +122,11 @@ export const resultSchema = object({
   workload: object({
     name: v.string(),
     version: v.nullable(count),
-    asked: askedSchema,
+    asked: askedOfAnyoneSchema,
     actual: v.nullable(actualSchema),
   }),
+  /** null when the host was measured directly */
+  job: v.optional(v.nullable(clusterJobSchema), null),
   /** What the host told of itself; null when it was not asked. */
   environment: v.nullable(v.record(v.string(), v.unknown())),
   /** What decides which kernels ran, as PyTorch held it. */
@@ -107,8 +138,11 @@ export const resultSchema = object({
   /** Batches that did not fit into memory, in order. */
   batchHalvings: list(object({ from: count, to: count })),
   metrics: metricsSchema,
-  /** Each reason is a sentence; valid means that there is none. */
-  validity: object({ valid: v.boolean(), reasons: list(v.string()) }),
+  /**
+   * Each reason is a sentence; valid means that there is none. null: nobody can tell, because there is nothing to judge
+   * by; the reasons say what is not there.
+   */
+  validity: object({ valid: v.nullable(v.boolean()), reasons: list(v.string()) }),
   /** Why there is no result, and what to do; null for a completed run. */
   error: v.nullable(v.string()),
   /** Seconds until the program was started: finding Python, installing PyTorch, upload. null when it never was. */
@@ -119,6 +153,7 @@ export const resultSchema = object({
 
 export type Result = v.InferOutput<typeof resultSchema>
 export type Asked = v.InferOutput<typeof askedSchema>
+export type ClusterJob = v.InferOutput<typeof clusterJobSchema>
 export type Actual = v.InferOutput<typeof actualSchema>
 export type Block = v.InferOutput<typeof blockSchema>
 export type Metrics = v.InferOutput<typeof metricsSchema>

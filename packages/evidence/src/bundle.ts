@@ -40,6 +40,11 @@ async function carry(source: string, target: string): Promise<void> {
   await copyFile(source, target)
 }
 
+const unknownHost = (result: Evidence['result']): string =>
+  result?.job == null
+    ? 'no result tells what the host was'
+    : 'the API of a cluster tells nothing of the host that its job ran on'
+
 /** Characters that an archive for every file system cannot hold. */
 const portable = (path: string): string => path.replace(/["<>|*?\\:\p{Cc}]/gu, '_')
 
@@ -55,13 +60,14 @@ export async function collectEvidence({ directory, target, run, extra, missing }
     run,
     lease: found.lease,
     attempts: found.attempts,
+    agent: found.agent,
     environment,
     result: found.result,
     verdict: null,
     receipt: found.receipt,
     missing: [
       ...found.missing,
-      ...(environment === null ? [{ name: 'environment', reason: 'no result tells what the host was' }] : []),
+      ...(environment === null ? [{ name: 'environment', reason: unknownHost(found.result) }] : []),
       ...missing,
     ],
   }

@@ -19,14 +19,43 @@ export function instanceType({ lease, attempts }: Pick<Evidence, 'lease' | 'atte
 export const throughputWords = (result: Result | null): string =>
   result?.metrics.throughput == null ? dash : `${figure(result.metrics.throughput)} images/s`
 
+/** `valid`, `not valid`, or that nobody can tell. */
+export function verdictWords({ validity }: Result): string {
+  if (validity.valid === null) return 'not judged'
+  return validity.valid ? 'valid' : 'not valid'
+}
+
 /** `95 % interval 410.1 to 414.9`, or that there is none. */
 export function intervalWords({ metrics }: Result): string {
   if (metrics.throughputLow === null || metrics.throughputHigh === null) return 'without an interval'
   return `95 % interval ${figure(metrics.throughputLow)} to ${figure(metrics.throughputHigh)} within this run`
 }
 
-/** The GPU's own name, or `cpu`. */
-export const deviceWords = (result: Result | null): string => cell(result?.device)
+/** The GPU's own name, or `cpu`; of a job, which does not tell it, what the machine itself showed before. */
+export function deviceWords({ result, lease }: Pick<Evidence, 'result' | 'lease'>): string {
+  const gpus = lease?.gpus ?? null
+  if (result?.job == null || result.device !== null || gpus === null) return cell(result?.device)
+  return `${gpus.count > 1 ? `${gpus.count} × ` : ''}${plain(gpus.name)} (of the machine; the job does not tell)`
+}
+
+/** The timed part, or the whole command where that is all that is known. */
+export function durationWords(result: Result | null): string {
+  const whole = result?.job?.durationSeconds
+  return whole == null ? secondsWords(result?.metrics.durationSeconds) : `${secondsWords(whole)} (the whole command)`
+}
+
+/** Rows of the cluster and its job, each a name and a value; none where there was no cluster. The id stays in the records. */
+export function clusterRows({ agent, result }: Pick<Evidence, 'agent' | 'result'>): readonly (readonly [string, string])[] {
+  const job = result?.job ?? null
+  if (agent === null && job === null) return []
+  const api = agent?.apiHost ?? job?.api
+  return [
+    ['cluster', `${cell(agent?.clusterName)} at ${cell(api)}, ${cell(agent?.status)}`],
+    ['agent version', cell(agent?.agentVersion)],
+    ['cluster active after', secondsWords(agent?.activationSeconds)],
+    ['job', [job?.id, job?.status].map(cell).join(', ')],
+  ]
+}
 
 /** Seconds with a unit: `84.2 s`. */
 export const secondsWords = (seconds: number | null | undefined): string =>
@@ -36,7 +65,7 @@ export const secondsWords = (seconds: number | null | undefined): string =>
 export function batchWords(result: Result | null): string {
   if (result === null) return dash
   const { asked, actual } = result.workload
-  if (actual === null) return `${dash} (asked for ${asked.batchSize})`
+  if (actual === null) return result.job === null ? `${dash} (asked for ${asked.batchSize})` : `${asked.batchSize} (asked for)`
   return actual.batchSize === asked.batchSize ? `${asked.batchSize}` : `${actual.batchSize} (asked for ${asked.batchSize})`
 }
 
@@ -61,14 +90,15 @@ export const priceOf = (lease: Lease | null, receipt: Receipt | null): Price | n
 const machines = (count: number): string => (count === 1 ? '1 machine' : `${count} machines`)
 
 /** What the receipt proves, in a line. */
-export function teardownWords({ receipt, lease, attempts, result }: Evidence): string {
-  const unrented = lease === null && attempts === null && result !== null && result.leaseId === null
+export function teardownWords({ receipt, lease, attempts, agent, result }: Evidence): string {
+  const unrented = lease === null && attempts === null && agent === null && result !== null && result.leaseId === null
   if (receipt === null && unrented) return 'nothing to end: the host was not rented'
   if (receipt === null) return '**not proved**: there is no receipt'
   if (receipt.remaining > 0) return `**${receipt.remaining} remaining**: see the receipt for how to end it by hand`
   const gone = receipt.machines.filter(machine => machine.goneAt !== null).length
+  const resources = receipt.resources.map(resource => `, ${plain(resource.kind)} seen gone`).join('')
   const ending = receipt.ending.length > 0 ? `, ${machines(receipt.ending.length)} still shutting down (not billed)` : ''
-  return `0 remaining, ${machines(gone)} seen gone${ending}`
+  return `0 remaining, ${machines(gone)} seen gone${resources}${ending}`
 }
 
 /** Why there is no figure, or why it should not be used; empty when it is good. */

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { messageOf } from '@gpu-actions/action-kit/ports'
 import { attemptsSchema, leaseSchema, receiptSchema, type Attempts, type Lease, type Receipt } from '@gpu-actions/lease'
 import { resultSchema, type Result } from '@gpu-actions/benchmark'
+import { agentSchema, type AgentRecord } from '@gpu-actions/cluster-api'
 import * as v from 'valibot'
 import type { Missing } from './schema.ts'
 
@@ -10,6 +11,7 @@ import type { Missing } from './schema.ts'
 export interface Gathered {
   readonly lease: Lease | null
   readonly attempts: Attempts | null
+  readonly agent: AgentRecord | null
   readonly result: Result | null
   readonly receipt: Receipt | null
   readonly missing: readonly Missing[]
@@ -23,6 +25,7 @@ const absent = {
   attempts: 'there is no attempts.json: no launch was tried',
   result: 'there is no result.json: the benchmark did not end with a result',
   receipt: 'there is no receipt.json: no teardown has ended yet, or there was nothing to end',
+  agent: 'there is no agent.json: the cluster of the job was not registered by deploy-agent in this job',
 }
 
 type Kind = keyof typeof absent
@@ -77,6 +80,10 @@ export async function gather(directory: string): Promise<Gathered> {
   const attempts = await read(directory, 'attempts', attemptsSchema, missing)
   const result = await read(directory, 'result', resultSchema, missing)
   const receipt = await read(directory, 'receipt', receiptSchema, missing)
+  // Nobody misses it where no job of a cluster ran; one that is there and wrong is named in any case.
+  const agents: Missing[] = []
+  const agent = await read(directory, 'agent', agentSchema, agents)
+  missing.push(...agents.filter(({ reason }) => reason !== absent.agent || (result?.job ?? null) !== null))
   const exists = (await lstat(directory).catch(() => undefined))?.isDirectory() === true
-  return { lease, attempts, result, receipt, missing, files: exists ? await carried(directory) : [] }
+  return { lease, attempts, agent, result, receipt, missing, files: exists ? await carried(directory) : [] }
 }

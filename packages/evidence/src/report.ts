@@ -3,8 +3,10 @@ import { describeOutcome, type Attempts } from '@gpu-actions/lease'
 import {
   batchWords,
   blockFigures,
+  clusterRows,
   deviceWords,
   doubts,
+  durationWords,
   instanceType,
   intervalWords,
   priceOf,
@@ -13,6 +15,7 @@ import {
   teardownWords,
   throughputWords,
   usdWords,
+  verdictWords,
 } from './facts.ts'
 import { cell, fenced, figure, link, plain, table } from './markdown.ts'
 import type { Evidence } from './schema.ts'
@@ -29,11 +32,11 @@ function headline(evidence: Evidence): string {
   return `# ResNet-50 on ${where}: ${throughputWords(result)}`
 }
 
-function verdictLine({ result }: Evidence): string {
+function verdictLine({ result, lease }: Evidence): string {
   if (result === null) return 'The benchmark left no result.'
-  const state = result.validity.valid ? 'valid' : '**not valid**'
+  const state = result.validity.valid === false ? '**not valid**' : verdictWords(result)
   const what = `${throughputWords(result)} (${intervalWords(result)})`
-  const line = `**${what}**, ${result.workload.asked.mode}, on **${deviceWords(result)}**: ${state}.`
+  const line = `**${what}**, ${result.workload.asked.mode}, on **${deviceWords({ result, lease })}**: ${state}.`
   const reasons = doubts(result)
   return reasons.length === 0 ? line : `${line}\n\n${bullets(reasons.map(plain))}`
 }
@@ -48,6 +51,7 @@ function overview(evidence: Evidence): string {
     ['lease', cell(lease?.id)],
     ['machine', [instanceType(evidence), machine?.id, machine?.zone ?? machine?.place.region].map(cell).join(', ')],
     ['image', [lease?.image?.id, lease?.image?.name].map(cell).join(', ')],
+    ...clusterRows(evidence).map(([name, value]) => [name, value]),
     ['price', priceWords(priceOf(lease, receipt))],
     ['billed', secondsWords(receipt?.billedSeconds)],
     ['cost', usdWords(receipt?.costUsd)],
@@ -65,11 +69,11 @@ function benchmark(result: Result): string {
     ['workload', `${plain(name)}, version ${cell(version)}`],
     ['throughput', throughputWords(result)],
     ['step', metrics.latencyMs === null ? cell(null) : `${figure(metrics.latencyMs)} ms (median)`],
-    ['duration of the timed part', secondsWords(metrics.durationSeconds)],
-    ['epochs', `${asked.epochs} of ${asked.stepsPerEpoch} steps`],
+    [result.job === null ? 'duration of the timed part' : 'duration', durationWords(result)],
+    ['epochs', asked.stepsPerEpoch === null ? `${asked.epochs}` : `${asked.epochs} of ${asked.stepsPerEpoch} steps`],
     ['batch size', batchWords(result)],
-    ['image size', `${asked.imageSize} px`],
-    ['precision', `${cell(actual?.precision)} (asked for ${asked.precision})`],
+    ['image size', asked.imageSize === null ? cell(null) : `${asked.imageSize} px`],
+    ['precision', asked.precision === null ? cell(null) : `${cell(actual?.precision)} (asked for ${asked.precision})`],
     ['memory format', cell(actual?.memoryFormat)],
     ['peak memory', metrics.peakMemoryBytes === null ? cell(null) : `${figure(metrics.peakMemoryBytes / 2 ** 30, 3)} GiB`],
     ['warm-up', `${cell(result.warmup?.stepMs.length)} steps, ${secondsWords(result.warmup?.seconds)}`],
@@ -163,11 +167,22 @@ function teardown(evidence: Evidence): string {
     ]),
   )
   const header = ['machine', 'last seen', 'launched', 'end of billing', 'seen gone', 'billed', 'cost', 'until usable']
+  const resources = limited(
+    receipt.resources.map(one => [
+      cell(one.kind),
+      cell(one.name ?? one.id),
+      cell(one.place),
+      cell(one.goneAt),
+      cell(one.problem),
+    ]),
+  )
+  const resourceTable =
+    resources.length === 0 ? [] : [table([['resource', 'name', 'at', 'seen gone', 'problem'], ...resources])]
   const left = receipt.left.map(
-    one => `### Left: ${plain(one.kind)} ${plain(one.id)}, ${plain(one.state)}\n\n${link('Console', one.consoleLink)}\n\n${fenced(one.byHand)}`, // prettier-ignore
+    one => `### Left: ${plain(one.kind)} ${plain(one.name ?? one.id)}, ${plain(one.state)}\n\n${link('Console', one.consoleLink)}\n\n${fenced(one.byHand)}`, // prettier-ignore
   )
   const problems = receipt.problems.length === 0 ? [] : [bullets(receipt.problems.map(plain))]
-  return ['## Teardown', `${teardownWords(evidence)}.`, table([header, ...rows]), ...left, ...problems].join('\n\n')
+  return ['## Teardown', `${teardownWords(evidence)}.`, table([header, ...rows]), ...resourceTable, ...left, ...problems].join('\n\n')
 }
 
 function missingPart({ missing }: Evidence): string {

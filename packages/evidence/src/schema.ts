@@ -1,4 +1,5 @@
 import { resultSchema } from '@gpu-actions/benchmark'
+import { agentSchema } from '@gpu-actions/cluster-api'
 import { attemptsSchema, leaseSchema, receiptSchema } from '@gpu-actions/lease'
 import * as v from 'valibot'
 
@@ -42,6 +43,8 @@ export const evidenceSchema = v.pipe(
     run: runSchema,
     lease: v.nullable(leaseSchema),
     attempts: v.nullable(attemptsSchema),
+    /** What deploy-agent left; null where no cluster was registered, as in evidence from before there were any. */
+    agent: v.optional(v.nullable(agentSchema), null),
     /** What the host told of itself, taken from the result. */
     environment: v.nullable(v.record(v.string(), v.unknown())),
     result: v.nullable(resultSchema),

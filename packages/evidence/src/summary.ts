@@ -1,4 +1,4 @@
-import { batchWords, deviceWords, doubts, instanceType, intervalWords, secondsWords, teardownWords, throughputWords, usdWords } from './facts.ts' // prettier-ignore
+import { batchWords, clusterRows, deviceWords, doubts, durationWords, instanceType, intervalWords, teardownWords, throughputWords, usdWords } from './facts.ts' // prettier-ignore
 import { cell, link, plain, table } from './markdown.ts'
 import type { Evidence } from './schema.ts'
 
@@ -16,20 +16,23 @@ export function makeSummary(evidence: Evidence, artifact: ArtifactLink | null): 
   const rows = table([
     ['ResNet-50', ''],
     ['Instance type', where],
-    ['Device', deviceWords(result)],
+    ['Device', deviceWords(evidence)],
     ['Throughput', throughputWords(result) + interval],
-    ['Duration', secondsWords(result?.metrics.durationSeconds)],
+    ['Duration', durationWords(result)],
     ['Epochs', cell(result?.workload.asked.epochs)],
     ['Batch size', batchWords(result)],
+    ...clusterRows(evidence).map(([name, value]) => [name[0]?.toUpperCase() + name.slice(1), value]),
     ['Cost', usdWords(receipt?.costUsd)],
     ['Teardown', teardownWords(evidence)],
     ['Evidence', artifact === null ? 'not uploaded' : link(artifact.name, artifact.url)],
   ])
   const notes = [
-    ...(result !== null && !result.validity.valid ? doubts(result).map(reason => `Not valid: ${reason}`) : []),
+    ...(result === null || result.validity.valid === true
+      ? []
+      : doubts(result).map(reason => `${result.validity.valid === null ? 'Not judged' : 'Not valid'}: ${reason}`)),
     ...missing.map(({ name, reason }) => `Missing: ${name} (${reason})`),
   ]
-  const state = result === null ? 'no result' : result.validity.valid ? throughputWords(result) : 'not valid'
+  const state = result === null ? 'no result' : result.validity.valid === false ? 'not valid' : throughputWords(result)
   const list = notes.length === 0 ? '' : `\n\n${notes.map(note => `- ${plain(note)}`).join('\n')}`
   return `## GPU benchmark on ${where}: ${state}\n\n${rows}${list}\n`
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { collectEvidence, evidenceFile, filesOf, parseEvidence, verifyManifest, type Evidence } from '../src/index.ts'
-import { lease, records, result, run } from './fixtures/records.ts'
+import { agent, clusterReceipt, jobResult, lease, records, result, run } from './fixtures/records.ts'
 
 let directory: string
 let target: string
@@ -35,6 +35,7 @@ describe('a whole run directory', () => {
       'run',
       'lease',
       'attempts',
+      'agent',
       'environment',
       'result',
       'verdict',
@@ -45,6 +46,7 @@ describe('a whole run directory', () => {
       schema: 'gpu-actions/evidence@1',
       run,
       ...records,
+      agent: null,
       environment: result.environment,
       verdict: null,
       missing: [],
@@ -84,6 +86,48 @@ describe('a whole run directory', () => {
     await writeAll()
     const { evidence } = await collect()
     expect(evidence.result?.blocks).toEqual(result.blocks)
+  })
+})
+
+describe('the run directory of a cluster', () => {
+  test('gives agent, job and resources to the evidence', async () => {
+    await writeAll({ ...records, agent, result: jobResult, receipt: clusterReceipt })
+    const { evidence, files } = await collect()
+    expect(parseEvidence(JSON.parse(await text(evidenceFile)))).toMatchObject({
+      agent,
+      result: { job: jobResult.job },
+      receipt: { resources: clusterReceipt.resources },
+    })
+    expect(evidence.missing).toEqual([
+      { name: 'environment', reason: 'the API of a cluster tells nothing of the host that its job ran on' },
+    ])
+    expect(files).toContain('records/agent.json')
+  })
+
+  test('misses the agent only when a job of a cluster ran', async () => {
+    await writeAll({ ...records, result: jobResult })
+    expect(missingOf((await collect()).evidence)).toEqual(['agent', 'environment'])
+    await writeAll(records)
+    expect(missingOf((await collect()).evidence)).toEqual([])
+  })
+
+  test('names a record of the agent that is none, whatever ran', async () => {
+    await writeAll({ ...records, agent: { ...agent, status: 'asleep' } })
+    expect(missingOf((await collect()).evidence)).toEqual(['agent'])
+  })
+})
+
+test('evidence from before there were clusters still reads', async () => {
+  await writeAll()
+  await collect()
+  const evidence = JSON.parse(await text(evidenceFile)) as Record<string, Record<string, unknown>>
+  const { agent: _, ...old } = evidence
+  const { resources: __, ...receipt } = old['receipt'] ?? {}
+  const { job: ___, ...before } = old['result'] ?? {}
+  expect(parseEvidence({ ...old, receipt, result: before })).toMatchObject({
+    agent: null,
+    receipt: { resources: [] },
+    result: { job: null },
   })
 })
 

@@ -4,12 +4,13 @@ import { makePicture } from '../src/picture.ts'
 import { makeReport } from '../src/report.ts'
 import type { Evidence } from '../src/schema.ts'
 import { makeSummary } from '../src/summary.ts'
-import { attempts, lease, receipt, records, result, run, withTexts } from './fixtures/records.ts'
+import { agent, attempts, clusterReceipt, jobResult, lease, receipt, records, result, run, withTexts } from './fixtures/records.ts'
 
 const whole: Evidence = {
   schema: 'gpu-actions/evidence@1',
   run,
   ...records,
+  agent: null,
   environment: result.environment,
   verdict: null,
   missing: [],
@@ -23,6 +24,7 @@ const nothing: Evidence = {
   receipt: null,
   missing: [{ name: 'receipt', reason: 'there is no receipt.json' }],
 }
+const cluster: Evidence = { ...whole, agent, result: jobResult, receipt: clusterReceipt, environment: null }
 const artifact = { name: 'benchmark-evidence-g5.2xlarge-7', url: `${run.url}/artifacts/1` }
 
 /** The cells of the row that begins with these words. */
@@ -119,6 +121,61 @@ describe('the report', () => {
   })
 })
 
+describe('a job of a cluster', () => {
+  const [report, summary] = [makeReport(cluster), makeSummary(cluster, artifact)]
+
+  test('shows its cluster, its agent and its id, in report and summary', () => {
+    for (const [page, name] of [
+      [report, (text: string) => text],
+      [summary, (text: string) => `${text[0]?.toUpperCase()}${text.slice(1)}`],
+    ] as const) {
+      expect(row(page, name('cluster'))).toBe('ci-gpu-bench-42 at api.example.com, deleted')
+      expect(row(page, name('agent version'))).toBe('0.1.0')
+      expect(row(page, name('cluster active after'))).toBe('12.5 s')
+      expect(row(page, name('job'))).toBe('job-1, succeeded')
+    }
+  })
+
+  test('does not tell the id of the cluster, which logs mask', () => {
+    expect(report + summary).not.toContain('canary-cluster')
+  })
+
+  test('tells its figure, that nobody could judge it, and whose GPU it may have been', () => {
+    expect(report).toContain(
+      '**343.2 images/s (without an interval)**, train, on **NVIDIA A10G (of the machine; the job does not tell)**: not judged.',
+    )
+    expect(summary).toContain('## GPU benchmark on g5.2xlarge: 343.2 images/s')
+    expect(summary).toContain('- Not judged: There are no step times.')
+    expect(row(summary, 'Duration')).toBe('85.6 s (the whole command)')
+    expect(row(summary, 'Batch size')).toBe('128 (asked for)')
+  })
+
+  test('shows what it was not told as a dash', () => {
+    for (const what of ['image size', 'precision', 'memory format', 'step']) expect(row(report, what)).toBe('–')
+    expect(report).not.toMatch(/undefined|NaN|null/)
+  })
+
+  test('shows every resource that ended with the machine', () => {
+    expect(row(report, 'teardown')).toBe('0 remaining, 1 machine seen gone, cluster seen gone, parameter seen gone')
+    expect(report).toMatch(/\| cluster +\| ci-gpu-bench-42 +\| api\.example\.com +\| 2026-08-17T10:10:30\.000Z/)
+  })
+
+  test('says what of the cluster is left, under its name', () => {
+    const left = [
+      { kind: 'cluster', id: 'x', name: agent.clusterName, place: null, state: 'still there', consoleLink: 'https://api.example.com', byHand: 'curl -X DELETE' },
+    ] // prettier-ignore
+    const resources = clusterReceipt.resources.map(one => ({ ...one, goneAt: null, problem: 'it did not answer' }))
+    const open = makeReport({ ...cluster, receipt: { ...clusterReceipt, resources, left, remaining: 1 } })
+    expect(open).toContain('### Left: cluster ci-gpu-bench-42, still there')
+    expect(open).toContain('it did not answer')
+  })
+
+  test('without a receipt is not proved to have ended, although the machine was not rented', () => {
+    const own = { ...cluster, lease: null, attempts: null, receipt: null, result: { ...jobResult, leaseId: null } }
+    expect(row(makeSummary(own, null), 'Teardown')).toBe('**not proved**: there is no receipt')
+  })
+})
+
 test('a host that was not rented has nothing to end', () => {
   const own = { ...whole, lease: null, attempts: null, receipt: null, result: { ...result, leaseId: null } }
   expect(row(makeSummary(own, null), 'Teardown')).toBe('nothing to end: the host was not rented')
@@ -187,6 +244,7 @@ describe('hostile records', () => {
   const fixed = new Set(
     ['gpu-actions/lease@1', 'gpu-actions/attempts@1', 'gpu-actions/receipt@1', 'gpu-actions/result@1', 'gpu-actions/evidence@1']
       .concat(['on-demand', 'terminates', 'terminate', 'running', 'gpu', 'gone', 'refused', 'capacity', 'launched', 'completed'])
+      .concat(['gpu-actions/agent@1', 'reference', 'deleted'])
       .concat(['cuda', 'train', 'auto', 'bf16', 'channels_last', 'device-events']),
   ) // prettier-ignore
   const hostileText = fc.oneof(
@@ -200,14 +258,14 @@ describe('hostile records', () => {
     const lines = (markdown: string): string[] =>
       markdown.split('\n').map(line => (line.startsWith('|') ? `cells ${line.split(/(?<!\\)\|/).length}` : line.slice(0, 2)))
     fc.assert(
-      fc.property(hostileText, text => {
-        const harmless = { ...withTexts(whole, () => 'word', fixed), run }
-        const hostile = { ...withTexts(whole, () => `x${text}`, fixed), run }
+      fc.property(fc.constantFrom(whole, cluster), hostileText, (evidence, text) => {
+        const harmless = { ...withTexts(evidence, () => 'word', fixed), run }
+        const hostile = { ...withTexts(evidence, () => `x${text}`, fixed), run }
         expect(lines(makeReport(hostile))).toEqual(lines(makeReport(harmless)))
         expect(lines(makeSummary(hostile, null))).toEqual(lines(makeSummary(harmless, null)))
         expect(makeReport(hostile)).not.toMatch(/(?<!\\)<|(?!\n)\p{Cc}/u)
       }),
-      { numRuns: 60 },
+      { numRuns: 120 },
     )
   })
 

@@ -53,7 +53,7 @@ export async function endResource(resource: Resource, setting: ResourcesEnding):
   const { firstPauseMs, maxPauseMs } = setting.times ?? teardownTimes
   let ordered = false
   for (let pause = firstPauseMs; ; pause = Math.min(pause * 1.5, maxPauseMs)) {
-    const [order, gone] = [await tried(resource.end), await tried(resource.isGone)]
+    const [order, gone] = [await tried(() => resource.end()), await tried(() => resource.isGone())]
     if (!ordered && order.error === undefined) {
       ordered = true
       log.info(`Ordered to end: ${resource.kind} ${called(resource)} (${resource.place})`)
