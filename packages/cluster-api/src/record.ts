@@ -24,7 +24,7 @@ export const agentSchema = v.pipe(
     apiHost: v.string(),
     agent: v.picklist(['reference', 'image']),
     agentVersion: v.nullable(v.string()),
-    /** Seconds from the start of the waiting until active; null when it never was. */
+    /** Seconds from the registration until active; null when it never was. */
     activationSeconds: v.nullable(v.pipe(v.number(), v.minValue(0))),
     status: v.picklist(['registering', 'registered', 'installed', 'active', 'failed', 'deleted']),
     /** The sentence of a failure. */

@@ -1,5 +1,5 @@
 import { DeleteParameterCommand, PutParameterCommand, type Tag } from '@aws-sdk/client-ssm'
-import { messageOf, OutsideFault } from '@gpu-actions/action-kit/ports'
+import { messageOf } from '@gpu-actions/action-kit/ports'
 import type { AwsClients } from '../clients.ts'
 import { calling, codeOf, outsideFault } from '../errors.ts'
 
@@ -34,10 +34,11 @@ const attemptsOf = (error: unknown): number => {
 }
 
 /**
- * Stores a secret as an encrypted parameter. One that is there already is never overwritten.
+ * Stores a secret as an encrypted parameter.
+ * @returns `exists` when there is one of this name already, which is left as it is
  * @throws OutsideFault, never with the secret in it
  */
-export async function putSecret(clients: AwsClients, secret: SecretParameter): Promise<void> {
+export async function putSecret(clients: AwsClients, secret: SecretParameter): Promise<'stored' | 'exists'> {
   const { name, value, kmsKeyId } = secret
   const tags: Tag[] = Object.entries(secret.tags).map(([Key, Value]) => ({ Key, Value }))
   try {
@@ -51,21 +52,12 @@ export async function putSecret(clients: AwsClients, secret: SecretParameter): P
         ...(kmsKeyId === undefined ? {} : { KeyId: kmsKeyId }),
       }),
     )
+    return 'stored'
   } catch (error) {
-    if (codeOf(error) !== 'ParameterAlreadyExists') {
-      const call = {
-        doing: `Storing the parameter ${name}`,
-        permission: 'ssm:PutParameter',
-        region: clients.region,
-      }
-      throw outsideFault(withoutSecret(error, value), call)
-    }
-    // The reply to an earlier try of this very call was lost.
-    if (attemptsOf(error) > 1) return
-    throw new OutsideFault({
-      what: `The parameter ${name} exists already in ${clients.region}, and is not overwritten`,
-      advice: `Another step uses it, or has left it behind. When nothing of that runs any more: ${deleteByHand(clients.region, name)}`,
-    })
+    // After a lost reply it is the one that an earlier try of this very call has stored.
+    if (codeOf(error) === 'ParameterAlreadyExists') return attemptsOf(error) > 1 ? 'stored' : 'exists'
+    const call = { doing: `Storing the parameter ${name}`, permission: 'ssm:PutParameter', region: clients.region }
+    throw outsideFault(withoutSecret(error, value), call)
   }
 }
 

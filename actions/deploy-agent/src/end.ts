@@ -1,0 +1,88 @@
+import { OutsideFault, type LateInput, type PostContext } from '@gpu-actions/action-kit'
+import { clusterApi, parseAgentRecord, removeAgent, type AgentRecord } from '@gpu-actions/cluster-api'
+import { leaseRecord } from '@gpu-actions/lease'
+import type { DeployAction } from './action.ts'
+import { endDeployment } from './end-cluster.ts'
+import { agentFile, journal } from './journal.ts'
+import type { DeployPorts } from './real-ports.ts'
+import type { DeployState } from './state.ts'
+import { canLogIn, tokenFor } from './token.ts'
+
+/** Teardown leaves `deleted` in the run directory; apart from that the state is written first, and knows more. */
+async function latestOf(context: PostContext, state: DeployState): Promise<AgentRecord> {
+  const found = await context.runDirectories.open(state.place).read(agentFile)
+  const record = found === undefined ? undefined : parseAgentRecord(found)
+  // A later step on the same machine has a record of its own there.
+  const isSame = record?.startedAt === state.record.startedAt && record.clusterName === state.record.clusterName
+  return isSame && record.status === 'deleted' ? record : state.record
+}
+
+const isEnded = ({ status, token, clusterId }: AgentRecord): boolean =>
+  token === null && (status === 'deleted' || (status === 'failed' && clusterId === null))
+
+/**
+ * The safety net, when the job ends: ends cluster and token parameter unless teardown has, or the lease is kept and main
+ * had succeeded.
+ * @param late the inputs of the login, which the runner evaluates anew: the id token may have expired by now
+ * @throws OutsideFault when something is left
+ */
+export async function endWhatIsLeft(
+  context: PostContext,
+  state: DeployState | undefined,
+  late: LateInput<DeployAction['inputs']>,
+  ports: () => Promise<DeployPorts>,
+): Promise<void> {
+  const { clock, log, mask } = context
+  if (state === undefined) {
+    log.info('Nothing was registered, nothing to end.')
+    return
+  }
+  const record = await latestOf(context, state)
+  if (record.clusterId !== null) mask(record.clusterId)
+  if (isEnded(record)) {
+    log.info(`Cluster ${record.clusterName} has ended already.`)
+    return
+  }
+  const records = context.runDirectories.open(state.place)
+  const lease = record.leaseId === null ? undefined : await leaseRecord.read(records)
+  if (lease?.onJobEnd === 'keep' && record.status === 'active' && record.token === null) {
+    log.notice(
+      `Cluster ${record.clusterName} is kept with its lease, as on-job-end asks; teardown with lease-id ${lease.id} ends both.`,
+    )
+    return
+  }
+  log.info(`Cluster ${record.clusterName} at ${record.apiHost} was not ended by teardown: ending it`)
+  const world = await ports()
+  const inputs = {
+    idToken: late('id-token'),
+    userPoolId: late('user-pool-id'),
+    clientId: late('client-id'),
+    clientSecret: late('client-secret'),
+    username: late('username'),
+    password: late('password'),
+  }
+  const token = tokenFor(inputs, { clock, log, mask })
+  const clients = world.clientsFor(state.region)
+  const left = await endDeployment({
+    clock,
+    log,
+    journal: journal({ ...state, record }, records, () => undefined),
+    clients: () => clients,
+    api: () => clusterApi({ base: record.apiBase, token, clock, log, mask }),
+  })
+  // A rented machine ends, and its agent with it.
+  if (lease === undefined && record.agent === 'reference')
+    await removeAgent(world.hostFor(clients, state.instanceId)).catch((error: unknown) =>
+      log.info(`The agent was not removed from ${state.instanceId}: ${String(error)}`),
+    )
+  if (left.length === 0) return
+  throw new OutsideFault({
+    what: [`${left.length} of the deployment could not be ended`, ...left.map(({ what }) => `- ${what}`)].join('\n'),
+    advice: [
+      `End it by hand: ${left.map(({ byHand }) => byHand).join(' ; ')}`,
+      ...(canLogIn(inputs)
+        ? []
+        : ['With the inputs user-pool-id, client-id, username and password this step logs in again by itself.']),
+    ].join('. '),
+  })
+}
