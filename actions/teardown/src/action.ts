@@ -3,7 +3,8 @@ import { defineAction, input } from '@gpu-actions/action-kit'
 export const action = defineAction({
   name: 'teardown',
   title: 'End rented GPU machines',
-  description: 'Ends what this job has rented, looks until it is gone, and writes the receipt that proves it.',
+  description:
+    'Ends what this job has rented and registered, looks until it is gone, and writes the receipt that proves it.',
   inputs: {
     'lease-id': input.text({
       about: 'Lease to end. Empty, and no `instance-id`: every lease of this job (or of this run, see `scope`).',
@@ -36,11 +37,30 @@ export const action = defineAction({
       min: 10_000,
       max: 3_600_000,
     }),
+    // Wrong values of these must not keep a machine alive: none is checked before the work begins.
+    'cluster-id': input.secret({
+      about:
+        'Cluster to end beside the machines, masked. Clusters that deploy-agent has registered in this job are found without it.',
+    }),
+    'api-base': input.text({
+      about: 'The address of the cluster API. Empty: the one with which deploy-agent has registered the cluster.',
+    }),
+    'id-token': input.secret({
+      about:
+        'The id token of a login (`cognito-login`), for clusters. It lives an hour, and jobs mostly end later: give the login below, too.',
+    }),
+    'user-pool-id': input.text({
+      about: 'For a new login when the id token has expired, or in its place: the Cognito user pool.',
+    }),
+    'client-id': input.text({ about: 'For a new login: the app client.' }),
+    'client-secret': input.secret({ about: 'For a new login: the secret of the app client, when it has one.' }),
+    username: input.text({ about: 'For a new login: the user.' }),
+    password: input.secret({ about: 'For a new login: the password of the user.' }),
   },
   outputs: {
     'receipt-path': 'The receipt; one a line when several leases have ended. Empty when there was nothing to end.',
     terminated: 'Machines that have ended.',
-    remaining: 'What could not be ended and can still cost money: 0, or the step has failed.',
+    remaining: 'What could not be ended, clusters and token parameters included: 0, or the step has failed.',
     'billed-seconds': 'Seconds billed for all machines together, empty when unknown.',
     cost: 'USD for all machines together, empty when unknown.',
   },
