@@ -5,7 +5,7 @@ import type { TeardownContext } from './leases.ts'
 /** What became of one lease, or of what was registered without one. */
 export interface Ended {
   /** For sentences: `lease 1-1-0a1b2c3d`. */
-  readonly what: string
+  readonly name: string
   /** null when its end failed before there was anything to write down */
   readonly receipt: Receipt | null
   /** Where the receipt was written. */
@@ -68,7 +68,7 @@ function failure(left: readonly Left[], failed: readonly Ended[], problems: read
   const count = left.length + failed.length
   const more = [
     ...lines(left),
-    ...failed.map(({ what, error }) => `- ${what}: ${messageOf(error)}`),
+    ...failed.map(({ name, error }) => `- ${name}: ${messageOf(error)}`),
     ...new Set(problems),
   ].join('\n')
   const advice = [

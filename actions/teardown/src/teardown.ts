@@ -33,8 +33,8 @@ export async function teardown(context: TeardownContext, ports: TeardownPorts): 
   for (const alone of resources.filter(({ place }) => leases.every(({ leaseId }) => leaseId !== place))) {
     ended.push(await withoutMachines(context, alone, startedAt, 'error' in machines))
   }
-  if ('error' in machines) ended.push({ ...nothing, what: 'the machines', error: machines.error })
-  if ('error' in everythingElse) ended.push({ ...nothing, what: 'the clusters', error: everythingElse.error })
+  if ('error' in machines) ended.push({ ...nothing, name: 'the machines', error: machines.error })
+  if ('error' in everythingElse) ended.push({ ...nothing, name: 'the clusters', error: everythingElse.error })
   await report(context, ended)
 }
 
@@ -60,11 +60,11 @@ const unwritten = (resources: ResourcesEnd | undefined) => ({
 })
 
 async function joined(context: TeardownContext, lease: LeaseEnd, resources: ResourcesEnd | undefined): Promise<Ended> {
-  const what = `lease ${lease.leaseId}`
+  const name = `lease ${lease.leaseId}`
   // A receipt for its cluster alone would look like the end of the lease.
-  if ('error' in lease) return { ...nothing, what, error: lease.error, ...unwritten(resources) }
+  if ('error' in lease) return { ...nothing, name, error: lease.error, ...unwritten(resources) }
   const receipt = withResources(lease.receipt, resources?.ends ?? [])
-  return { ...nothing, what, ...(await written(context, lease.leaseId, receipt)) }
+  return { ...nothing, name, ...(await written(context, lease.leaseId, receipt)) }
 }
 
 /** Resources of a place whose machine is none of ours, or was not to be ended. */
@@ -75,9 +75,9 @@ async function withoutMachines(
   isMachineOpen: boolean,
 ): Promise<Ended> {
   const { place, leaseId, ends } = resources
-  const what = `what is registered in ${place}`
-  if (ends.length === 0) return { ...nothing, what }
-  if (isMachineOpen && leaseId !== null) return { ...nothing, what, ...unwritten(resources) }
+  const name = `what is registered in ${place}`
+  if (ends.length === 0) return { ...nothing, name }
+  if (isMachineOpen && leaseId !== null) return { ...nothing, name, ...unwritten(resources) }
   const earlier = await earlierReceipt(context.runDirectories.open(place))
   const owner = { leaseId, provider: 'none', repository: context.run.repository }
   const times = { startedAt, finishedAt: context.clock.now() }
@@ -86,5 +86,5 @@ async function withoutMachines(
     earlier !== undefined && earlier.machines.length > 0
       ? withResources(earlier, ends)
       : withResources(resourceReceipt(owner, before, times), ends)
-  return { ...nothing, what, ...(await written(context, place, receipt)) }
+  return { ...nothing, name, ...(await written(context, place, receipt)) }
 }

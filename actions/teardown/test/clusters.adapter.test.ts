@@ -104,7 +104,10 @@ describe('teardown of a cluster', () => {
     const post = await job.post('provision-ec2-gpu', { state: provisioned.state })
     expect(post.exitCode).toBe(1)
     expect(post.log).not.toContain('has ended already')
-    expect(await receipt()).toMatchObject({ remaining: 1, resources: [{ kind: 'cluster', goneAt: null }, { kind: 'parameter' }] })
+    expect(await receipt()).toMatchObject({
+      remaining: 1,
+      resources: [{ kind: 'cluster', goneAt: null }, { kind: 'parameter' }],
+    })
 
     await fetch(`${cloud.url}/_offline/faults`, { method: 'DELETE' })
     expect(await job.main('teardown', { inputs })).toMatchObject({ exitCode: 0, outputs: { remaining: '0' } })
