@@ -3,7 +3,7 @@ import path from 'node:path'
 import { afterEach, expect, test } from '@jest/globals'
 import { stepEnvironment } from '../src/demo/cloud.ts'
 import { layOutConsumer, mapRepositories } from '../src/demo/consumer.ts'
-import { anyDemo } from '../src/demo/demos.ts'
+import { anyDemo, defaultExample, demoOf, type Demo } from '../src/demo/demos.ts'
 import { evidenceOf, needing, nothingLives, openBench, smallBenchmark } from './demo/chain.ts'
 import type { Bench } from './demo/chain.ts'
 
@@ -25,7 +25,7 @@ const pairs = (flag: string, values: Readonly<Record<string, string>>) =>
   Object.entries(values).flatMap(([name, value]) => [flag, `${name}=${value}`])
 
 /** Runs one of the examples under act, in host mode, with nothing of this process's environment but what it needs. */
-async function act({ cloud, folder }: Bench, file: string, inputs: Readonly<Record<string, string>>): Promise<ActRun> {
+async function act({ cloud, folder }: Bench, file: string, demo: Demo): Promise<ActRun> {
   const consumer = await layOutConsumer(path.join(folder, 'consumer'), 'act')
   const binary = process.env['GPU_ACTIONS_ACT'] ?? 'act'
   const node = path.dirname(process.env['GPU_ACTIONS_NODE'] ?? process.execPath)
@@ -35,9 +35,9 @@ async function act({ cloud, folder }: Bench, file: string, inputs: Readonly<Reco
     ...['-P', 'ubuntu-latest=-self-hosted', '--no-cache-server', '--rm', '--json'],
     ...['--action-cache-path', path.join(folder, 'act')],
     ...pairs('--local-repository', await mapRepositories(consumer.workflows)),
-    ...pairs('--input', inputs),
-    ...pairs('-s', anyDemo.secrets),
-    ...pairs('--var', anyDemo.vars),
+    ...pairs('--input', demo.inputs),
+    ...pairs('-s', demo.secrets),
+    ...pairs('--var', demo.vars),
     ...pairs('--env', { GITHUB_REPOSITORY: 'org/consumer', ...stepEnvironment(cloud.env) }),
   ]
   const child = spawn(binary, args, {
@@ -66,7 +66,7 @@ function resultsOf(text: string): Record<string, string> {
 needing('GPU_ACTIONS_PYTHON', 'GPU_ACTIONS_ACT')('the same examples under act', () => {
   test('gpu-benchmark', async () => {
     bench = await openBench()
-    const { exitCode, jobs, text } = await act(bench, 'gpu-benchmark.yml', smallBenchmark)
+    const { exitCode, jobs, text } = await act(bench, 'gpu-benchmark.yml', { ...anyDemo, inputs: smallBenchmark })
     expect({ exitCode, jobs, text: exitCode === 0 ? '' : text.slice(-6000) }).toEqual({
       exitCode: 0,
       jobs: { 'GPU benchmark/benchmark on g5.2xlarge': 'success' },
@@ -81,14 +81,27 @@ needing('GPU_ACTIONS_PYTHON', 'GPU_ACTIONS_ACT')('the same examples under act', 
   test('weekly-regression', async () => {
     bench = await openBench()
     const { exitCode, jobs, text } = await act(bench, 'weekly-regression.yml', {
-      ...smallBenchmark,
-      instance_types: '["g4dn.xlarge"]',
+      ...anyDemo,
+      inputs: { ...smallBenchmark, instance_types: '["g4dn.xlarge"]' },
     })
     expect({ exitCode, text: exitCode === 0 ? '' : text.slice(-6000) }).toEqual({ exitCode: 0, text: '' })
     expect(Object.values(jobs)).toEqual(['success'])
     expect(bench.cloud.state().instances.map(instance => instance.type)).toEqual(['g4dn.xlarge'])
     expect(bench.cloud.state().living).toEqual(nothingLives)
     const [artifact] = await evidenceOf(bench.cloud)
+    expect(artifact?.evidence.receipt?.remaining).toBe(0)
+  }, 300_000)
+
+  test('cluster-benchmark', async () => {
+    bench = await openBench()
+    const { cloud } = bench
+    const demo = demoOf(path.join(path.dirname(defaultExample), 'cluster-benchmark.yml'), cloud.clusterApi)
+    const { exitCode, jobs, text } = await act(bench, 'cluster-benchmark.yml', demo)
+    expect({ exitCode, text: exitCode === 0 ? '' : text.slice(-6000) }).toEqual({ exitCode: 0, text: '' })
+    expect(Object.values(jobs)).toEqual(['success'])
+    expect(cloud.state().living).toEqual(nothingLives)
+    expect(cloud.state().clusters).toMatchObject([{ jobs: [{ status: 'succeeded' }] }])
+    const [artifact] = await evidenceOf(cloud)
     expect(artifact?.evidence.receipt?.remaining).toBe(0)
   }, 300_000)
 })

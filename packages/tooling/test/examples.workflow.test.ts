@@ -1,95 +1,27 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { afterEach, expect, test } from '@jest/globals'
 import { images } from '@gpu-actions/offline-cloud'
-import type { OfflineCloud, OfflineCloudOptions } from '@gpu-actions/offline-cloud'
-import { runWorkflow } from '@gpu-actions/workflow-runner'
-import type { StepProcess, WorkflowOptions } from '@gpu-actions/workflow-runner'
-import { stepEnvironment } from '../src/demo/cloud.ts'
-import { layOutConsumer, mapRepositories } from '../src/demo/consumer.ts'
+import type { OfflineCloudOptions } from '@gpu-actions/offline-cloud'
 import { anyDemo } from '../src/demo/demos.ts'
-import { evidenceOf, needing, nothingLives, openBench, smallBenchmark, textsBelow } from './demo/chain.ts'
-import type { Bench } from './demo/chain.ts'
+import { evidenceOf, needing, nothingLives, openChain, smallBenchmark, stepsOf, textsBelow } from './demo/chain.ts'
+import type { Chain } from './demo/chain.ts'
 
-let bench: Bench | null = null
-let log: string[] = []
-const processes: StepProcess[] = []
-
-beforeEach(() => {
-  log = []
-  processes.length = 0
-})
+let chain: Chain | null = null
 
 afterEach(async () => {
-  await bench?.close()
-  bench = null
+  await chain?.close()
+  chain = null
 })
 
-interface Chain {
-  readonly cloud: OfflineCloud
-  readonly folder: string
-  readonly run: (file: string, options?: Partial<WorkflowOptions>) => ReturnType<typeof runWorkflow>
-}
-
-/** A cloud, a consumer with the examples, and the runner between them. */
-async function openChain(options: OfflineCloudOptions = {}): Promise<Chain> {
-  bench = await openBench(options)
-  const { cloud, folder } = bench
-  const consumer = await layOutConsumer(path.join(folder, 'consumer'), 'runner')
-  const repositories = await mapRepositories(consumer.workflows)
-  return {
-    cloud,
-    folder,
-    run: (file, given = {}) =>
-      runWorkflow({
-        file: path.join(consumer.workflows, file),
-        inputs: smallBenchmark,
-        secrets: anyDemo.secrets,
-        vars: anyDemo.vars,
-        repositories,
-        env: stepEnvironment(cloud.env),
-        directory: path.join(folder, 'runner'),
-        log: line => log.push(line),
-        onProcess: started => processes.push(started),
-        ...given,
-      }),
-  }
-}
-
-/** Resolves as soon as the cloud has received a launch call. */
-async function launched(cloud: OfflineCloud): Promise<void> {
-  const deadline = Date.now() + 60_000
-  while ((cloud.state().calls['ec2:RunInstances'] ?? 0) === 0) {
-    if (Date.now() > deadline) throw new Error(`no launch within a minute:\n${log.join('\n')}`)
-    await sleep(5)
-  }
-}
-
-async function until(what: string, holds: () => boolean): Promise<void> {
-  const deadline = Date.now() + 120_000
-  while (!holds()) {
-    if (Date.now() > deadline) throw new Error(`${what} did not happen:\n${log.join('\n')}`)
-    await sleep(20)
-  }
-}
-
-function kill(step: string): void {
-  const found = processes.find(each => each.step === step && each.phase === 'main')
-  if (found === undefined) throw new Error(`the step ${step} has no process`)
-  process.kill(found.pid, 'SIGKILL')
-}
-
-const stepsOf = (result: Awaited<ReturnType<typeof runWorkflow>>) =>
-  Object.fromEntries(result.jobs.flatMap(job => job.steps.map(step => [step.name, step.conclusion] as const)))
+const open = async (options: OfflineCloudOptions = {}): Promise<Chain> => (chain = await openChain(options))
 
 needing('GPU_ACTIONS_PYTHON')('the examples under the workflow runner', () => {
   test('gpu-benchmark measures, proves the teardown, brings home evidence, and shows no secret anywhere', async () => {
-    const { cloud, folder, run } = await openChain()
+    const { cloud, folder, log, run } = await open()
     const commandLines: string[] = []
     const result = await run('gpu-benchmark.yml', {
       onProcess: started => {
-        processes.push(started)
         void readFile(`/proc/${started.pid}/cmdline`, 'utf8').then(
           line => commandLines.push(line),
           () => {},
@@ -147,7 +79,7 @@ needing('GPU_ACTIONS_PYTHON')('the examples under the workflow runner', () => {
   }, 300_000)
 
   test('weekly-regression runs one type after the other and leaves one evidence each', async () => {
-    const { cloud, run } = await openChain()
+    const { cloud, log, run } = await open()
     const result = await run('weekly-regression.yml', {
       inputs: { ...smallBenchmark, instance_types: '["g4dn.xlarge", "g5.xlarge"]' },
     })
@@ -172,7 +104,7 @@ needing('GPU_ACTIONS_PYTHON')('the examples under the workflow runner', () => {
   }, 300_000)
 
   test('a benchmark that fails leaves nothing alive, and evidence that says what is missing', async () => {
-    const { cloud, run } = await openChain()
+    const { cloud, kill, log, run, until } = await open()
     const running = run('gpu-benchmark.yml')
     await until('the benchmark', () => log.some(line => line.includes('Starting the benchmark')))
     kill('benchmark')
@@ -194,10 +126,10 @@ needing('GPU_ACTIONS_PYTHON')('the examples under the workflow runner', () => {
 
 needing()('deaths while a machine is rented', () => {
   test('a job that is cancelled during provision leaves nothing alive', async () => {
-    const { cloud, run } = await openChain({ scenario: { faults: [{ kind: 'never-registers' }] } })
+    const { called, cloud, run } = await open({ scenario: { faults: [{ kind: 'never-registers' }] } })
     const cancel = new AbortController()
     const running = run('gpu-benchmark.yml', { signal: cancel.signal })
-    await launched(cloud)
+    await called('ec2:RunInstances')
     cancel.abort()
     const result = await running
     expect(stepsOf(result)).toMatchObject({
@@ -212,9 +144,9 @@ needing()('deaths while a machine is rented', () => {
   }, 120_000)
 
   test('provision killed right after the launch call leaves nothing alive', async () => {
-    const { cloud, run } = await openChain()
+    const { called, cloud, kill, run } = await open()
     const running = run('gpu-benchmark.yml')
-    await launched(cloud)
+    await called('ec2:RunInstances')
     kill('gpu')
     const result = await running
     expect(stepsOf(result)).toMatchObject({ 'Rent a GPU': 'failure', 'End the GPU': 'success' })
@@ -224,7 +156,7 @@ needing()('deaths while a machine is rented', () => {
   }, 120_000)
 
   test('without a teardown step, the post of a killed provision ends what it had launched', async () => {
-    const { cloud, folder, run } = await openChain()
+    const { called, cloud, kill, run, workflows } = await open()
     const provisionOnly = `
 on: workflow_dispatch
 jobs:
@@ -238,11 +170,9 @@ jobs:
         id: gpu
         with: { instance-profile-name: gpu-bench-instance, wait-for: ssm }
 `
-    const consumer = path.join(folder, 'consumer')
-    const workflows = path.join(consumer, '.github', 'workflows')
     await writeFile(path.join(workflows, 'provision-only.yml'), provisionOnly)
-    const running = run('provision-only.yml', { inputs: {}, repositories: await mapRepositories(workflows) })
-    await launched(cloud)
+    const running = run('provision-only.yml', { inputs: {} })
+    await called('ec2:RunInstances')
     kill('gpu')
     const result = await running
     expect(Object.values(stepsOf(result))).toEqual(['success', 'failure', 'success', 'success'])
@@ -250,7 +180,7 @@ jobs:
   }, 120_000)
 
   test('on schedule, weekly-regression measures on the pinned image, and one type that fails does not stop the next', async () => {
-    const { cloud, run } = await openChain({
+    const { cloud, run } = await open({
       scenario: { faults: [{ kind: 'denied', operation: 'RunInstances', count: null }] },
     })
     const pinned =
@@ -269,7 +199,7 @@ jobs:
   }, 120_000)
 
   test('a missing instance profile is named by provision, and nothing is launched', async () => {
-    const { cloud, run } = await openChain()
+    const { cloud, run } = await open()
     const result = await run('gpu-benchmark.yml', { vars: {} })
     expect(result.jobs[0]?.annotations.map(each => each.message).join('\n')).toContain('instance-profile-name')
     expect(result.conclusion).toBe('failure')

@@ -1,17 +1,13 @@
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterEach, expect, test } from '@jest/globals'
-import { runWorkflow } from '@gpu-actions/workflow-runner'
-import { stepEnvironment } from '../src/demo/cloud.ts'
-import { layOutConsumer, mapRepositories } from '../src/demo/consumer.ts'
-import { anyDemo } from '../src/demo/demos.ts'
-import { evidenceOf, needing, nothingLives, openBench, type Bench } from './demo/chain.ts'
+import { evidenceOf, needing, nothingLives, openChain, type Chain } from './demo/chain.ts'
 
-let bench: Bench | null = null
+let chain: Chain | null = null
 
 afterEach(async () => {
-  await bench?.close()
-  bench = null
+  await chain?.close()
+  chain = null
 })
 
 /** A Python on the machine that first says all that a runner or a terminal could obey, then does its work. */
@@ -63,21 +59,10 @@ jobs:
 
 needing('GPU_ACTIONS_PYTHON')('a host that prints commands', () => {
   test('changes nothing but the text of the log', async () => {
-    bench = await openBench()
-    const { cloud, folder } = bench
-    const { workflows } = await layOutConsumer(path.join(folder, 'consumer'), 'runner')
-    const file = path.join(workflows, 'hostile.yml')
-    await writeFile(file, workflow)
-    const log: string[] = []
-    const result = await runWorkflow({
-      file,
-      secrets: anyDemo.secrets,
-      vars: anyDemo.vars,
-      repositories: await mapRepositories(workflows),
-      env: stepEnvironment(cloud.env),
-      directory: path.join(folder, 'runner'),
-      log: line => log.push(line),
-    })
+    chain = await openChain()
+    const { cloud, log, run, workflows } = chain
+    await writeFile(path.join(workflows, 'hostile.yml'), workflow)
+    const result = await run('hostile.yml', { inputs: {} })
     if (result.conclusion !== 'success') throw new Error(log.join('\n'))
     const [job] = result.jobs
     const benchmark = job?.steps.find(step => step.id === 'benchmark')
