@@ -1,7 +1,7 @@
 import { OutsideFault, type Clock, type Log } from '@gpu-actions/action-kit'
+import { idTokens, missingOfLogin, type IdTokenInputs } from '@gpu-actions/aws'
 import { ApiFault, clusterApi, readBase, type ClusterApi } from '@gpu-actions/cluster-api'
 import type { Resource } from '@gpu-actions/lease'
-import { missingOfLogin, tokenFor, type TokenInputs } from './token.ts'
 
 /** A cluster that is to end, as far as it is known. */
 export interface Cluster {
@@ -17,7 +17,7 @@ export interface ClusterPorts {
   readonly clock: Clock
   readonly log: Log
   readonly mask: (secret: string) => void
-  readonly login: TokenInputs
+  readonly login: IdTokenInputs
   /** Aborts when time is up. */
   readonly signal: AbortSignal
 }
@@ -45,7 +45,7 @@ function open({ apiBase, name }: Cluster, { clock, log, mask, login }: ClusterPo
     })
   // It is to end wherever it is: which hosts are production does not matter here.
   const url = readBase(apiBase, { productionHosts: [], onProduction: 'warn' }, log)
-  return clusterApi({ base: url.href, token: tokenFor(login, { clock, log, mask }), clock, log, mask, requestMs })
+  return clusterApi({ base: url.href, token: idTokens(login, { clock, log, mask }), clock, log, mask, requestMs })
 }
 
 /** A cluster as something that a teardown ends. Nothing is asked of its API yet. */

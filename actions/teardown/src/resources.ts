@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { messageOf, type Records } from '@gpu-actions/action-kit'
-import { ec2Access } from '@gpu-actions/aws'
+import { ec2Access, missingOfLogin } from '@gpu-actions/aws'
 import { parseAgentRecord, type AgentRecord } from '@gpu-actions/cluster-api'
 import {
   endResource,
@@ -15,7 +15,6 @@ import { clusterResource, type Cluster } from './cluster.ts'
 import { leasesOfJob, type TeardownContext } from './leases.ts'
 import { parameterName, parameterResource } from './parameter.ts'
 import type { TeardownPorts } from './real-ports.ts'
-import { missingOfLogin } from './token.ts'
 
 /** Clusters and parameters cost nothing: what does not end within this time, in milliseconds, is left to a person. */
 const patienceMs = 120_000

@@ -24,11 +24,16 @@ export { consoleTail } from './ec2/console.ts'
 export { ssmHost, waitForRegistration, type RegistrationOptions, type SsmTarget } from './ssm/index.ts'
 export { deleteByHand, deleteParameter, putSecret, type SecretParameter } from './ssm/parameters.ts'
 export {
+  idTokens,
+  issuerOf,
   login,
+  missingOfLogin,
   tokenSource,
   userPool,
   userPoolId,
   type AuthFlow,
+  type IdTokenInputs,
+  type IdTokenPorts,
   type LoginPorts,
   type LoginRequest,
   type Tokens,

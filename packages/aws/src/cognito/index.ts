@@ -1,4 +1,5 @@
 export type { AuthFlow } from './failures.ts'
+export { idTokens, issuerOf, missingOfLogin, type IdTokenInputs, type IdTokenPorts } from './id-token.ts'
 export { login, type LoginPorts, type LoginRequest, type Tokens } from './login.ts'
 export { userPool, userPoolId, type UserPool, type UserPoolOptions } from './pool.ts'
 export { tokenSource, type TokenSource, type TokenSourceOptions } from './token-source.ts'

@@ -1,8 +1,10 @@
-import type { Clock, Log } from '@gpu-actions/action-kit'
-import { login, tokenSource, userPool } from '@gpu-actions/aws'
+import type { Clock, Log } from '@gpu-actions/action-kit/ports'
+import { login } from './login.ts'
+import { userPool } from './pool.ts'
+import { tokenSource } from './token-source.ts'
 
-/** What an id token, or a new one, is had by. */
-export interface TokenInputs {
+/** What an id token, or a new one, is had by: the inputs that actions with an id token share. */
+export interface IdTokenInputs {
   readonly idToken?: string | undefined
   readonly userPoolId?: string | undefined
   readonly clientId?: string | undefined
@@ -11,7 +13,7 @@ export interface TokenInputs {
   readonly password?: string | undefined
 }
 
-export interface TokenPorts {
+export interface IdTokenPorts {
   readonly clock: Clock
   readonly log: Pick<Log, 'info' | 'warning'>
   readonly mask: (secret: string) => void
@@ -19,16 +21,17 @@ export interface TokenPorts {
 }
 
 /** The inputs that a new login would need and that are not there. */
-export const missingOfLogin = ({ userPoolId, clientId, username, password }: TokenInputs): readonly string[] =>
+export const missingOfLogin = ({ userPoolId, clientId, username, password }: IdTokenInputs): readonly string[] =>
   Object.entries({ 'user-pool-id': userPoolId, 'client-id': clientId, username, password }).flatMap(([id, value]) =>
     value === undefined ? [id] : [],
   )
 
 /**
- * The token port of the cluster API's client: gives the token of the input while it lasts, then logs in.
- * Without the inputs of a login a refused token is given again, so that the API's own words are what fails.
+ * The token port of the cluster API's client: gives the token of the input while it lasts, then logs in. Called with a
+ * token that was just refused, it logs in at once; without the inputs of a login it gives the refused token again, so
+ * that the API's own words are what fails.
  */
-export function tokenFor(inputs: TokenInputs, ports: TokenPorts): (refused?: string) => Promise<string> {
+export function idTokens(inputs: IdTokenInputs, ports: IdTokenPorts): (refused?: string) => Promise<string> {
   const { userPoolId, clientId, clientSecret, username, password, idToken } = inputs
   const { clock, log, mask, signal } = ports
   if (userPoolId === undefined || clientId === undefined || username === undefined || password === undefined) {
@@ -47,4 +50,15 @@ export function tokenFor(inputs: TokenInputs, ports: TokenPorts): (refused?: str
     },
   })
   return refused => source.idToken(refused)
+}
+
+/** Who has issued a token, by its own words; undefined when it cannot be read. For a comparison of regions only. */
+export function issuerOf(token: string | undefined): string | undefined {
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(token?.split('.')[1] ?? '', 'base64url').toString())
+    const issuer: unknown = typeof claims === 'object' && claims !== null ? Reflect.get(claims, 'iss') : undefined
+    return typeof issuer === 'string' ? issuer : undefined
+  } catch {
+    return undefined
+  }
 }
