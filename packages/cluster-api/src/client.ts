@@ -123,7 +123,10 @@ export function clusterApi(options: ClusterApiOptions): ClusterApi {
       resolve: async () => {
         const ids = await find(name, abort)
         recovered = ids?.length === 1 ? (ids[0] ?? null) : null
-        return recovered === null ? undefined : {}
+        if (recovered === null) return undefined
+        // A list need not tell the tenant, without which no agent is let in.
+        const path = pathOf(paths.cluster, { cluster: recovered })
+        return send(ports, { doing: 'Asking how the cluster stands', method: 'GET', path, ...abort })
       },
       ...abort,
     })

@@ -67,8 +67,9 @@ describe('Registering', () => {
       },
     })
     server.on(clusters, { cut: true })
+    server.on('GET /v1/clusters/c-9', { code: 200, body: { status: 'pending', tenant_id: 'tenant-9' } })
     const { api, masked } = rig()
-    expect((await api.register(wish)).id).toBe('c-9')
+    expect(await api.register(wish)).toMatchObject({ id: 'c-9', tenantId: 'tenant-9' })
     expect(server.count(clusters)).toBe(1)
     expect(masked).toContain('c-9')
   })
