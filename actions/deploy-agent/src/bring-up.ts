@@ -9,8 +9,7 @@ import {
   type AgentSettings,
   type InstalledAgent,
 } from '@gpu-actions/cluster-api'
-import type { DeployContext } from './deploy.ts'
-import type { Site } from './site.ts'
+import type { DeployContext, Site } from './site.ts'
 
 /** What is put on the machine. */
 export interface AgentFiles {

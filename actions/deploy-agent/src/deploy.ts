@@ -1,19 +1,13 @@
-import { messageOf, UserFault, type ActionContext } from '@gpu-actions/action-kit'
+import { messageOf, UserFault } from '@gpu-actions/action-kit'
+import { idTokens, issuerOf } from '@gpu-actions/aws'
 import { ApiFault, clusterApi, codeOf, reachBase, readBase, type AgentRecord } from '@gpu-actions/cluster-api'
-import type { DeployAction } from './action.ts'
 import { bringUp, type AgentFiles } from './bring-up.ts'
 import { clusterName } from './cluster-name.ts'
 import { giveUp } from './give-up.ts'
 import { journal } from './journal.ts'
 import { placeOf, type Place } from './place.ts'
 import type { DeployPorts } from './real-ports.ts'
-import type { Site } from './site.ts'
-import { issuerOf, tokenFor } from './token.ts'
-
-export type DeployContext = Pick<
-  ActionContext<DeployAction['inputs'], DeployAction['outputs']>,
-  'inputs' | 'run' | 'runDirectories' | 'log' | 'clock' | 'signal' | 'mask' | 'setOutput'
->
+import type { DeployContext, Site } from './site.ts'
 
 /**
  * Registers the machine as a cluster and brings its agent to life. What fails after the registration ends what was made
@@ -55,7 +49,7 @@ async function explore(context: DeployContext, ports: DeployPorts): Promise<Site
   }
   const watch = watchedFetch()
   const root = base.href.replace(/\/+$/, '')
-  const token = tokenFor(inputs, { clock, log, mask, signal })
+  const token = idTokens(inputs, { clock, log, mask, signal })
   const api = clusterApi({ base: root, token, clock, log, mask, fetch: watch.fetch })
   const record = firstRecord(context, { place, host: host.name, apiBase: root, apiHost: api.host })
   const records = context.runDirectories.open(place.id)
@@ -115,6 +109,10 @@ async function register({ clock, log, signal, setOutput }: DeployContext, site: 
     await notes.note({ clusterId: cluster.id, status: 'registered' })
     setOutput('cluster-id', cluster.id)
     log.info(`Cluster ${name} is registered at ${api.host}.`)
+    if (site.unanswered() && (await api.find(name)) === null)
+      log.warning(
+        `A reply of ${api.host} was lost, and it does not list clusters: a second cluster named ${name} may be there, without an agent. Look in its dashboard, and delete the one that is not active.`,
+      )
     signal.throwIfAborted()
     return cluster.tenantId
   } catch (fault) {

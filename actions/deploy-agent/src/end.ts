@@ -1,4 +1,5 @@
 import { OutsideFault, type LateInput, type PostContext } from '@gpu-actions/action-kit'
+import { idTokens, missingOfLogin } from '@gpu-actions/aws'
 import { clusterApi, parseAgentRecord, removeAgent, type AgentRecord } from '@gpu-actions/cluster-api'
 import { leaseRecord } from '@gpu-actions/lease'
 import type { DeployAction } from './action.ts'
@@ -6,7 +7,6 @@ import { endDeployment } from './end-cluster.ts'
 import { agentFile, journal } from './journal.ts'
 import type { DeployPorts } from './real-ports.ts'
 import type { DeployState } from './state.ts'
-import { canLogIn, tokenFor } from './token.ts'
 
 /** Teardown leaves `deleted` in the run directory; apart from that the state is written first, and knows more. */
 async function latestOf(context: PostContext, state: DeployState): Promise<AgentRecord> {
@@ -32,7 +32,8 @@ export async function endWhatIsLeft(
   late: LateInput<DeployAction['inputs']>,
   ports: () => Promise<DeployPorts>,
 ): Promise<void> {
-  const { clock, log, mask } = context
+  const { clock, log } = context
+  const mask = (secret: string): void => context.mask(secret)
   if (state === undefined) {
     log.info('Nothing was registered, nothing to end.')
     return
@@ -61,7 +62,7 @@ export async function endWhatIsLeft(
     username: late('username'),
     password: late('password'),
   }
-  const token = tokenFor(inputs, { clock, log, mask })
+  const token = idTokens(inputs, { clock, log, mask })
   const clients = world.clientsFor(state.region)
   const left = await endDeployment({
     clock,
@@ -80,7 +81,7 @@ export async function endWhatIsLeft(
     what: [`${left.length} of the deployment could not be ended`, ...left.map(({ what }) => `- ${what}`)].join('\n'),
     advice: [
       `End it by hand: ${left.map(({ byHand }) => byHand).join(' ; ')}`,
-      ...(canLogIn(inputs)
+      ...(missingOfLogin(inputs).length === 0
         ? []
         : ['With the inputs user-pool-id, client-id, username and password this step logs in again by itself.']),
     ].join('. '),

@@ -1,8 +1,7 @@
 import { messageOf, OutsideFault } from '@gpu-actions/action-kit'
 import { diagnose, redact, removeAgent, removeImageAgentScript } from '@gpu-actions/cluster-api'
-import type { DeployContext } from './deploy.ts'
 import { endDeployment } from './end-cluster.ts'
-import type { Site } from './site.ts'
+import type { DeployContext, Site } from './site.ts'
 
 /** What the machine says about why its agent does not work: for log and run directory. @returns likely causes */
 async function examine({ log }: DeployContext, { host, notes, records, secrets }: Site): Promise<readonly string[]> {
@@ -37,7 +36,7 @@ export async function giveUp(context: DeployContext, site: Site, fault: unknown)
   const { clock, log } = context
   const { api, clients, notes, secrets } = site
   const wasOnMachine = notes.now().token !== null
-  log.info('The agent did not come to life: looking why, then ending what was made.')
+  log.info(`This failed: ${wasOnMachine ? 'looking why, then ' : ''}ending what was made.`)
   const causes = wasOnMachine ? await examine(context, site) : []
   await notes.note({
     status: 'failed',

@@ -15,7 +15,7 @@ export interface Journal {
 export function journal(
   begin: DeployState,
   records: Records,
-  save: (state: DeployState) => void = deployState.save,
+  save: (state: DeployState) => void = state => deployState.save(state),
 ): Journal {
   let { record } = begin
   return {
