@@ -13,7 +13,8 @@ export default {
   /** First: TypeScript and tree-shaking. Every lazy import stays a chunk of its own. */
   rolldown: {
     platform: 'node',
-    resolve: { mainFields },
+    // The packages that zip artifacts bring copies of Node's own streams for old Nodes.
+    resolve: { mainFields, alias: { 'readable-stream$': 'node:stream' } },
     moduleTypes: { '.pyz': 'binary', '.py': 'text' },
     output: { format: 'esm', entryFileNames: 'index.js', chunkFileNames: '[name].js', minify: false, sourcemap: false },
   },
