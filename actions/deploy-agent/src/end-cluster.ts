@@ -50,7 +50,7 @@ async function idsOf(api: ClusterApi, record: AgentRecord): Promise<readonly str
   const found = await api.find(record.clusterName)
   if (found !== null) return found
   throw new OutsideFault({
-    what: `Whether cluster ${record.clusterName} was registered at ${api.host} is not known: the step ended before the reply came, and this API does not list clusters`,
+    what: `Whether cluster ${record.clusterName} was registered at ${api.host} is not known: its step ended before the reply came, and this API does not list clusters`,
     advice: 'Look in its dashboard.',
   })
 }

@@ -53,8 +53,8 @@ describe('the inputs of deploy-agent', () => {
       },
       { ...needed, 'instance-id': 'machine', 'api-base': '' },
     )
-    expect(found.map(fault => fault.split(':')[0]).sort()).toEqual(
-      [
+    expect(new Set(found.map(fault => fault.split(':')[0]))).toEqual(
+      new Set([
         'activation-timeout',
         'agent',
         'agent-image',
@@ -68,7 +68,7 @@ describe('the inputs of deploy-agent', () => {
         'on-production',
         'production-hosts',
         'user-pool-id',
-      ].sort(),
+      ]),
     )
     expect(found.join()).not.toContain('canary')
   })

@@ -191,6 +191,18 @@ needsPython('deploy-agent', () => {
     client.destroy()
   })
 
+  test('says what a machine lacks for the agent in an image, and leaves nothing', async () => {
+    const step = await rig.main({
+      inputs: { agent: 'image', 'agent-image': 'example.invalid/agent:1', 'allow-cpu': '' },
+    })
+    expect(step.exitCode).toBe(1)
+    expect(step.log).toContain('The container example.invalid/agent:1 was not started on')
+    expect(step.log).toMatch(/This image has no docker|could not be pulled/)
+    expect(step.log).toContain('== Containers')
+    expect(rig.clusters()).toMatchObject([{ deleted: true }])
+    expect(cloud.state().parameters).toEqual([])
+  })
+
   test('keeps the cluster of a lease that is kept', async () => {
     const step = await rig.main()
     const file = `${rig.job.temp}/gpu-actions/${rig.leaseId}/lease.json`

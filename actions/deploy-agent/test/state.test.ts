@@ -52,13 +52,16 @@ describe('what a deployment writes down', () => {
     expect(deployState.load()).toEqual(begin)
   })
 
-  test.each([null, 7, {}, { ...begin, region: '' }, { ...begin, record: { ...record, status: 'odd' } }])(
-    'is refused by post when it is %j',
-    value => {
-      process.env['STATE_deploy'] = JSON.stringify(value)
-      expect(() => deployState.load()).toThrow()
-    },
-  )
+  test.each([
+    [null, 'is no object'],
+    [7, 'is no object'],
+    [{}, 'has no place'],
+    [{ ...begin, region: '' }, 'has no region'],
+    [{ ...begin, record: { ...record, status: 'odd' } }, 'Invalid type'],
+  ])('is refused by post when it is %j', (value, why) => {
+    process.env['STATE_deploy'] = JSON.stringify(value)
+    expect(() => deployState.load()).toThrow(why)
+  })
 })
 
 describe('the place of a machine', () => {
