@@ -1,4 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { DeleteParameterCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm'
 import { appClients, type CloudState, type OfflineCloud } from '@gpu-actions/offline-cloud'
@@ -189,6 +190,20 @@ needsPython('deploy-agent', () => {
     expect(living()).toEqual([])
     await client.send(new DeleteParameterCommand({ Name: name }))
     client.destroy()
+  })
+
+  test('takes its agent off a machine that was not rented in this job', async () => {
+    const elsewhere = { env: { RUNNER_TEMP: join(rig.job.temp, 'elsewhere') } }
+    const step = await rig.main(elsewhere)
+    expect(step.exitCode).toBe(0)
+    const instance = rig.inputs['instance-id'] ?? ''
+    const ours = (): CloudState['clusters'] =>
+      cloud.state().clusters.filter(({ id }) => id === step.outputs['cluster-id'])
+    expect(ours()[0]?.name).toMatch(new RegExp(`-\\d+-1-${instance.slice(-8)}$`))
+    expect((await commandLines()).join()).toContain('gpu_actions_agent.py')
+    expect(await rig.post(step, elsewhere)).toMatchObject({ exitCode: 0 })
+    expect(ours()).toMatchObject([{ deleted: true }])
+    expect((await commandLines()).join()).not.toContain('gpu_actions_agent.py')
   })
 
   test('says what a machine lacks for the agent in an image, and leaves nothing', async () => {
