@@ -102,6 +102,17 @@ needing()('deaths while there is a cluster', () => {
     expect(cloud.state().living).toEqual(nothingLives)
   }, 180_000)
 
+  test('a step killed while its cluster is being registered leaves none where the API lists clusters', async () => {
+    const { called, cloud, demo, kill, run } = await open({ scenario: { clusterApi: { lists: true } } })
+    const running = run(file, demo)
+    await called('cluster:CreateCluster')
+    kill('cluster')
+    const result = await running
+    expect(stepsOf(result)).toMatchObject({ 'Make it a cluster': 'failure', 'End the GPU and the cluster': 'success' })
+    expect(cloud.state().clusters).toHaveLength(1)
+    expect(cloud.state().living).toEqual(nothingLives)
+  }, 180_000)
+
   test('an id token that has expired by then does not keep teardown from ending all', async () => {
     const { called, cloud, demo, kill, log, run } = await open({ scenario: { cognito: { tokenSeconds: 4 } } })
     const running = run(file, demo)

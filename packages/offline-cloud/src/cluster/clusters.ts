@@ -4,6 +4,7 @@ import type { Cloud } from '../cloud.ts'
 import { hashOf } from '../cognito/pool.ts'
 import { requireOneTimeToken } from './authorizer.ts'
 import { jobsOf, type Cluster } from './model.ts'
+import { ApiRefusal } from './refusal.ts'
 import { clusterOf, readBody, type ApiAnswer, type ApiRequest } from './request.ts'
 
 const createBody = v.object({
@@ -24,7 +25,7 @@ export function createCluster(cloud: Cloud, request: ApiRequest): ApiAnswer {
     name,
     region: region ?? null,
     type: type ?? null,
-    tenantId: cloud.clusterApi.tenantInReply ? `tenant-${request.user.slice(-12)}` : defaultTenant,
+    tenantId: tenantOf(cloud, request),
     createdAt: cloud.clock.now(),
     neverActive: cloud.faults.take(['agent-never-active'], { service: 'cluster', operation: 'CreateCluster' }) !== null,
     status: 'pending',
@@ -39,6 +40,9 @@ export function createCluster(cloud: Cloud, request: ApiRequest): ApiAnswer {
   cloud.clusters.clusters.set(cluster.id, cluster)
   return { body: view(cloud, cluster, cluster.status) }
 }
+
+const tenantOf = (cloud: Cloud, { user }: ApiRequest): string =>
+  cloud.clusterApi.tenantInReply ? `tenant-${user.slice(-12)}` : defaultTenant
 
 /** The word that the API has for a status. */
 export const wordFor = (cloud: Cloud, status: string): string => cloud.clusterApi.statusWords[status] ?? status
@@ -59,6 +63,15 @@ const view = (cloud: Cloud, cluster: Cluster, status: string): object => ({
   last_heartbeat: iso(cluster.lastHeartbeat),
   created_at: iso(cluster.createdAt),
 })
+
+/** `GET /v1/clusters`, where the API has it: the clusters of the user's tenant that are not deleted. */
+export function listClusters(cloud: Cloud, request: ApiRequest): ApiAnswer {
+  if (!cloud.clusterApi.lists) throw new ApiRefusal(404, 'NotFound', 'Not Found')
+  const living = [...cloud.clusters.clusters.values()].filter(
+    ({ deletedAt, tenantId }) => deletedAt === null && tenantId === tenantOf(cloud, request),
+  )
+  return { body: { clusters: living.map(cluster => view(cloud, cluster, cluster.status)) } }
+}
 
 /** `GET /v1/clusters/{id}` */
 export function getCluster(cloud: Cloud, request: ApiRequest): ApiAnswer {

@@ -13,6 +13,7 @@ import {
   getCluster,
   getInstaller,
   getPolicy,
+  listClusters,
   putPolicy,
 } from './clusters.ts'
 import { createContainerJob, createJob, getJob } from './jobs.ts'
@@ -44,6 +45,7 @@ const routes: readonly Route[] = [
   route('GET', '/', 'Health', health, false),
   route('GET', '/health', 'Health', health, false),
   route('POST', '/v1/clusters', 'CreateCluster', createCluster),
+  route('GET', '/v1/clusters', 'ListClusters', listClusters),
   route('GET', '/v1/clusters/:id', 'GetCluster', getCluster),
   route('DELETE', '/v1/clusters/:id', 'DeleteCluster', deleteCluster),
   route('POST', '/v1/clusters/:id/onboarding-token', 'CreateOnboardingToken', createOnboardingToken),

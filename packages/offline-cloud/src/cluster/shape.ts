@@ -30,6 +30,7 @@ export const clusterApiSchema = v.strictObject({
   jobKindField: v.exactOptional(v.string()),
   jobParamsField: v.exactOptional(v.string()),
   lifetimeField: v.exactOptional(v.string()),
+  lists: v.exactOptional(v.boolean()),
   redelivers: v.exactOptional(v.boolean()),
   limitsJobs: v.exactOptional(v.boolean()),
   installerFault: v.exactOptional(v.picklist(['digest-missing', 'digest-invalid'])),
@@ -54,6 +55,7 @@ type Chosen = v.InferOutput<typeof clusterApiSchema>
  * - `tenantInReply`: whether the creation of a cluster tells its tenant. If not, the agent's default holds.
  * - `jobKindField`, `jobParamsField`: the members of a job's launch body.
  * - `lifetimeField`: the member that sets a one-time token's lifetime in seconds; others are ignored.
+ * - `lists`: `GET /v1/clusters` lists the user's clusters; the published contract names no such call.
  * - `redelivers`: a job is given again to every poll until it is complete, instead of once.
  * - `limitsJobs`: a user's unfinished GPU job beyond the policy is refused with 409.
  * - `installerFault`: how install.sh fails; there are no images here that it could install.
@@ -74,6 +76,7 @@ export const defaultShape: ClusterApiShape = {
   jobKindField: 'job_kind',
   jobParamsField: 'params',
   lifetimeField: 'expires_in_seconds',
+  lists: false,
   redelivers: false,
   limitsJobs: false,
   installerFault: 'digest-missing',
