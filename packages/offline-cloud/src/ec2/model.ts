@@ -66,6 +66,8 @@ export interface Instance {
   terminatedAt: number | null
   ssm: 'offline' | 'online'
   registeredAt: number | null
+  /** The notice that EC2 takes a spot instance away: when it was given, and when the instance goes. */
+  interruption: { readonly noticeAt: number; readonly endsAt: number } | null
   /** What the machine had printed when it went. */
   console: string
   /** Ids of the volumes and interfaces that it was launched with; they stay listed here when they are gone. */

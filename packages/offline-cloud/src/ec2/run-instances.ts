@@ -167,6 +167,7 @@ function createInstance(
     terminatedAt: null,
     ssm: 'offline',
     registeredAt: null,
+    interruption: null,
     console: '',
     volumes: volumes.map(volume => volume.id),
     interfaces: [card.id],
