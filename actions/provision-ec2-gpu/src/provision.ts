@@ -95,6 +95,7 @@ function begin(context: ProvisionContext, ports: ProvisionPorts, clients: AwsCli
     ttlSeconds: Math.floor(inputs.ttl / 1000),
     guestShutdown: 'terminates',
     onJobEnd: inputs.onJobEnd,
+    budgetUsd: null,
     image: null,
     offer: null,
     machines: [],

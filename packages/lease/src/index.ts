@@ -22,6 +22,8 @@ export type {
   Plan,
   Remains,
   Search,
+  Stray,
+  SweepingProvider,
   TerminateRefusal,
 } from './provider.ts'
 export { covers } from './receipt.ts'

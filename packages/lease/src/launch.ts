@@ -86,8 +86,10 @@ export function createLauncher(setting: Launching, offers: readonly Offer[]): La
       const token = clientToken(setting.leaseId, number, offer)
       const intended: Attempt = {
         number,
+        round: 1,
         token,
         offer,
+        expiresAt: new Date(setting.expiresAt).toISOString(),
         at: new Date(clock.now()).toISOString(),
         endedAt: null,
         calls: 0,

@@ -25,6 +25,8 @@ export type Search =
     }
   | { readonly by: 'run'; readonly repository: string; readonly runId: string }
   | { readonly by: 'id'; readonly repository: string; readonly ids: readonly string[] }
+  /** Every lease of the repository, for a sweep. */
+  | { readonly by: 'repository'; readonly repository: string }
 
 export interface Remains {
   /** A fresh look at each machine that the provider knows; one that it does not know is absent. */
@@ -46,6 +48,17 @@ export interface Plan {
   readonly offers: readonly Offer[]
   /** Why others were left out, as sentences. */
   readonly leftOut: readonly string[]
+  /** Without any offer: what comes nearest to the wish and would work, as sentences. */
+  readonly nearest: readonly string[]
+}
+
+/** Something of a lease that is no machine and has outlived its machine, or may: a volume, an interface, a request. */
+export interface Stray extends Left {
+  readonly leaseId: string
+  /** What its mark says, milliseconds since the epoch; null when it says nothing. */
+  readonly expiresAt: number | null
+  /** Milliseconds since the epoch, null when the provider does not tell. */
+  readonly createdAt: number | null
 }
 
 /** What providers implement. `W` is the provider's own wish: what to rent. */
@@ -66,6 +79,10 @@ export interface GpuProvider<W = never> {
   /** Asks to end them all; one that cannot be ended does not stop the others. */
   terminate(machines: readonly Machine[]): Promise<readonly TerminateRefusal[]>
   remains(machines: readonly Machine[]): Promise<Remains>
+  /** What is no machine and carries the exact marks of a lease of the repository; nothing that a living machine uses. */
+  strays(repository: string, places: readonly Place[]): Promise<readonly Stray[]>
+  /** Asks to end them; one that cannot be ended does not stop the others. */
+  endStrays(strays: readonly Stray[]): Promise<readonly TerminateRefusal[]>
   /** Where a person looks for what a launch may have left, and the command that ends it. */
   describeLaunch(token: string, place: Place): Left
   describeMachine(machine: Machine): Left
@@ -77,3 +94,5 @@ export type EndingProvider = Pick<
   GpuProvider,
   'name' | 'minimumBilledSeconds' | 'find' | 'terminate' | 'remains' | 'describeLaunch' | 'describeMachine'
 >
+/** The port that a sweep uses. */
+export type SweepingProvider = EndingProvider & Pick<GpuProvider, 'strays' | 'endStrays'>

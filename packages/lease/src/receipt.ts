@@ -60,10 +60,14 @@ function endedMachine(sight: Sight, minimumSeconds: number, gone: boolean): Ende
     endOfBilling: iso(end),
     billedSeconds: seconds,
     price: machine.price,
+    extras: machine.extras,
     costUsd: cost === null ? null : toUsd(cost),
+    freeOfCharge: null,
     wasteSeconds: sight.wasteSeconds,
+    idleSeconds: null,
     volumes: machine.volumes,
     interfaces: machine.interfaces,
+    requests: machine.requests,
   }
 }
 

@@ -28,6 +28,17 @@ const priceSchema = object({
   date: v.string(),
 })
 
+/** How a machine is paid. A capacity block is paid in advance: its machines have no price of their own. */
+export const markets = ['on-demand', 'spot', 'capacity-block'] as const
+
+/** Something that is billed beside the machine itself while it lives. */
+const extraSchema = object({
+  what: v.picklist(['storage', 'address']),
+  usdPerHour: v.number(),
+  source: v.string(),
+  date: v.string(),
+})
+
 const gpuSchema = object({ name: v.string(), count, memoryMib: count })
 
 const offerSchema = object({
@@ -35,9 +46,15 @@ const offerSchema = object({
   place: placeSchema,
   zone: v.nullable(v.string()),
   subnet: v.nullable(v.string()),
-  market: v.picklist(['on-demand']),
-  /** null when unknown */
+  market: v.picklist(markets),
+  /** The capacity reservation that it is launched into; null without one. */
+  reservation: v.optional(v.nullable(v.string()), null),
+  /** The provider's limit that it counts against: a refusal for it speaks for every offer with the same one. */
+  quota: v.optional(v.nullable(v.string()), null),
+  /** Of the machine itself; null when unknown, and for what is paid in advance. */
   price: v.nullable(priceSchema),
+  /** null when unknown */
+  extras: v.optional(v.nullable(list(extraSchema)), null),
   gpu: v.nullable(gpuSchema),
 })
 
@@ -59,10 +76,19 @@ const machineSchema = object({
   repository: v.nullable(v.string()),
   privateIp: v.nullable(v.string()),
   publicIp: v.nullable(v.string()),
+  /** What its marks say of its lease; null where they say nothing. */
+  runId: v.optional(v.nullable(v.string()), null),
+  job: v.optional(v.nullable(v.string()), null),
+  expiresAt: v.optional(v.nullable(instant), null),
+  market: v.optional(v.nullable(v.picklist(markets)), null),
   volumes: list(v.string()),
   interfaces: list(v.string()),
-  /** Decimal USD per hour at launch, null when unknown. */
+  /** What asked for the machine and outlives it, such as a spot request. */
+  requests: v.optional(list(v.string()), []),
+  /** Of the machine itself, decimal USD per hour at launch, null when unknown. */
   price: v.nullable(priceSchema),
+  /** null when unknown */
+  extras: v.optional(v.nullable(list(extraSchema)), null),
 })
 
 const launchOutcomeSchema = v.variant('kind', [
@@ -82,8 +108,12 @@ const launchOutcomeSchema = v.variant('kind', [
 const attemptSchema = object({
   /** From 1, over the life of the lease. */
   number: count,
+  /** How many times all offers had been tried before, plus 1. */
+  round: v.optional(count, 1),
   token: v.string(),
   offer: offerSchema,
+  /** When the machine would end itself; null in records of an earlier version. */
+  expiresAt: v.optional(v.nullable(instant), null),
   /** When the intent was written down, before the call. */
   at: instant,
   endedAt: v.nullable(instant),
@@ -109,6 +139,8 @@ export const leaseSchema = object({
   ttlSeconds: count,
   guestShutdown: v.picklist(['terminates', 'keeps-billing']),
   onJobEnd: v.picklist(['terminate', 'keep']),
+  /** Decimal USD that all hourly costs together may come to until it expires; null without a limit. */
+  budgetUsd: v.optional(v.nullable(v.number()), null),
   image: v.nullable(object({ id: v.string(), name: v.nullable(v.string()), architecture: v.nullable(v.string()) })),
   offer: v.nullable(offerSchema),
   /** Every machine that this lease launched, the usable one last. */
@@ -132,7 +164,7 @@ export const attemptsSchema = object({
 })
 
 const leftSchema = object({
-  /** `machine`, `volume`, `interface`, `launch`, or the kind of a resource, such as `cluster`. */
+  /** `machine`, `volume`, `interface`, `request`, `launch`, or the kind of a resource, such as `cluster`. */
   kind: v.string(),
   /** The id; for `launch`, the token of a launch whose outcome could not be looked up. */
   id: v.string(),
@@ -163,12 +195,33 @@ const endedMachineSchema = object({
   endOfBilling: v.nullable(instant),
   billedSeconds: v.nullable(count),
   price: v.nullable(priceSchema),
-  /** Decimal USD, null when the price is unknown. */
+  /** null when unknown */
+  extras: v.optional(v.nullable(list(extraSchema)), null),
+  /** Decimal USD of the machine and what is billed beside it, null when the machine's price is unknown or was prepaid. */
   costUsd: v.nullable(v.number()),
-  /** From launch until it was usable, null when it never was, or when that was not recorded. */
+  /** Why the machine itself cost nothing (an interruption in its first hour), as a sentence; null when it did. */
+  freeOfCharge: v.optional(v.nullable(v.string()), null),
+  /** From launch until its first use, else until it was usable; null when neither was recorded. */
   wasteSeconds: v.nullable(count),
+  /** From the end of its last use to the end of billing; null when no use was recorded. */
+  idleSeconds: v.optional(v.nullable(count), null),
   volumes: list(v.string()),
   interfaces: list(v.string()),
+  requests: v.optional(list(v.string()), []),
+})
+
+/** `use.json`: when the machines of a lease did what they were rented for. */
+export const useSchema = object({
+  schema: v.literal('gpu-actions/use@1'),
+  leaseId: v.string(),
+  periods: list(
+    object({
+      /** The action, such as `run-resnet-benchmark`. */
+      by: v.string(),
+      startedAt: instant,
+      endedAt: instant,
+    }),
+  ),
 })
 
 /** What belongs to a lease beside its machines: a registration elsewhere, a stored secret. Costs nothing by itself. */
@@ -220,6 +273,9 @@ export const receiptSchema = object({
 export type Owner = v.InferOutput<typeof ownerSchema>
 export type Place = v.InferOutput<typeof placeSchema>
 export type Price = v.InferOutput<typeof priceSchema>
+export type Market = (typeof markets)[number]
+export type Extra = v.InferOutput<typeof extraSchema>
+export type Use = v.InferOutput<typeof useSchema>
 export type Gpu = v.InferOutput<typeof gpuSchema>
 export type Offer = v.InferOutput<typeof offerSchema>
 export type Machine = v.InferOutput<typeof machineSchema>
@@ -261,4 +317,5 @@ function kind<S extends v.GenericSchema<unknown, { readonly schema: string }>>(
 
 export const leaseRecord = kind('lease.json', leaseSchema)
 export const attemptsRecord = kind('attempts.json', attemptsSchema)
+export const useRecord = kind('use.json', useSchema)
 export const receiptRecord = kind('receipt.json', receiptSchema)

@@ -13,6 +13,9 @@ function queries(search: Search): readonly (readonly Filter[])[] {
   if (search.by === 'run') {
     return [[filter(`tag:${tagNames.repository}`, search.repository), filter(`tag:${tagNames.run}`, search.runId)]]
   }
+  if (search.by === 'repository') {
+    return [[filter(`tag:${tagNames.repository}`, search.repository)]]
+  }
   if (search.by === 'id') return [[filter('instance-id', ...search.ids)]]
   const chunks = Array.from({ length: Math.ceil(search.tokens.length / perCall) }, (_, index) =>
     search.tokens.slice(index * perCall, (index + 1) * perCall),

@@ -19,6 +19,12 @@ function transitionTime(reason: string | undefined): string | null {
   return day === undefined || time === undefined ? null : `${day}T${time}.000Z`
 }
 
+/** A tag is anybody's text: only a moment counts. */
+function instantOf(text: string | undefined): string | null {
+  const ms = Date.parse(text ?? '')
+  return Number.isNaN(ms) ? null : new Date(ms).toISOString()
+}
+
 /** The price that was written on the machine when it was launched. */
 function priceOf(tag: string | undefined, instanceType: string, region: string): Price | null {
   const usd = Number(tag)
@@ -53,6 +59,12 @@ export function toMachine(instance: Instance, place: Place): Machine {
     repository: tags.get(tagNames.repository) ?? null,
     privateIp: instance.PrivateIpAddress ?? null,
     publicIp: instance.PublicIpAddress ?? null,
+    runId: tags.get(tagNames.run) ?? null,
+    job: tags.get(tagNames.job) ?? null,
+    expiresAt: instantOf(tags.get(tagNames.expiresAt)),
+    market: null,
+    requests: [],
+    extras: null,
     volumes: (instance.BlockDeviceMappings ?? []).flatMap(({ Ebs }) =>
       Ebs?.VolumeId === undefined ? [] : [Ebs.VolumeId],
     ),

@@ -123,8 +123,19 @@ export function planOffers(findings: Findings): Ec2Plan {
         continue
       }
       const { price, type } = fit
-      offers.push({ instanceType: name, place, zone, subnet: id, market: 'on-demand', price, gpu: type.gpu })
+      offers.push({
+        instanceType: name,
+        place,
+        zone,
+        subnet: id,
+        market: 'on-demand',
+        reservation: null,
+        quota: null,
+        price,
+        extras: null,
+        gpu: type.gpu,
+      })
     }
   }
-  return { offers, leftOut, images }
+  return { offers, leftOut, nearest: [], images }
 }

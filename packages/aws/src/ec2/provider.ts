@@ -79,7 +79,7 @@ export function ec2Access(clientsFor: (region: string) => AwsClients, region: st
 }
 
 /** EC2 as a whole, for launches of one specification. */
-export function ec2Provider(access: Ec2Access, spec: LaunchSpec): Omit<GpuProvider, 'plan'> {
+export function ec2Provider(access: Ec2Access, spec: LaunchSpec): Omit<GpuProvider, 'plan' | 'strays' | 'endStrays'> {
   return {
     ...ec2Ending(access),
     guestShutdown: 'terminates',
