@@ -6,6 +6,7 @@ export type {
   Conclusion,
   JobResult,
   Phase,
+  StepPlace,
   StepProcess,
   StepResult,
   WorkflowOptions,

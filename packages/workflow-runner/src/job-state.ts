@@ -10,8 +10,11 @@ import type { Defaults, Step } from './workflow.ts'
 export interface JobControl {
   readonly cancelled: AbortSignal
   readonly dead: AbortSignal
+  /** The job's machine, or that of the whole run, is gone. */
+  readonly lost: AbortSignal
   cancel(reason: string): void
   readonly reason: () => string | null
+  lose(): void
   /** Drops the timers; to be called when the job is over. */
   close(): void
 }
@@ -19,14 +22,17 @@ export interface JobControl {
 /** From the request to cancel until the worker is killed: five minutes less the 15 s the worker is ended early. */
 export const CANCEL_LIMIT_MS = 285_000
 
-export function createJobControl(lost: AbortSignal, timeScale: number): JobControl {
+export function createJobControl(runLost: AbortSignal, timeScale: number): JobControl {
   const cancelled = new AbortController()
   const limit = new AbortController()
+  const own = new AbortController()
+  const lost = AbortSignal.any([runLost, own.signal])
   let reason: string | null = null
   let timer: NodeJS.Timeout | undefined
   return {
     cancelled: cancelled.signal,
     dead: AbortSignal.any([limit.signal, lost]),
+    lost,
     cancel(why) {
       if (cancelled.signal.aborted) return
       reason = why
@@ -34,6 +40,7 @@ export function createJobControl(lost: AbortSignal, timeScale: number): JobContr
       timer = setTimeout(() => limit.abort(), CANCEL_LIMIT_MS / timeScale)
     },
     reason: () => reason,
+    lose: () => own.abort(),
     close: () => clearTimeout(timer),
   }
 }
@@ -52,6 +59,7 @@ export interface Planned {
 export interface JobState {
   readonly run: Run
   readonly jobId: string
+  readonly jobName: string
   readonly place: Place
   readonly log: JobLog
   readonly control: JobControl

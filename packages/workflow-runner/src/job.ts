@@ -31,7 +31,7 @@ const defaultTimeoutMinutes = 360
 
 /** Runs one job with its own steps on this machine and tells how it ended. Rejects only when it could not begin. */
 export async function runStepsJob(jobRun: JobRun): Promise<JobResult> {
-  const { run, job, control, log, id, name } = jobRun
+  const { job, control, log, id, name } = jobRun
   const state = createState(jobRun)
   let timer: NodeJS.Timeout | undefined
   let outputs: Readonly<Record<string, string>> = {}
@@ -49,7 +49,7 @@ export async function runStepsJob(jobRun: JobRun): Promise<JobResult> {
     control.close()
     await cleanUp(state)
   }
-  const lost = run.lost.aborted
+  const lost = control.lost.aborted
   const conclusion = lost ? 'failure' : conclusionOf(state)
   if (lost) annotate(state, 'error', 'The runner has received a shutdown signal or lost communication with the server.')
   log.note(`${name}: ${conclusion}`)
@@ -64,11 +64,12 @@ export async function runStepsJob(jobRun: JobRun): Promise<JobResult> {
   }
 }
 
-function createState({ run, job, workflow, contexts, place, log, control, idToken }: JobRun): JobState {
+function createState({ run, job, name, workflow, contexts, place, log, control, idToken }: JobRun): JobState {
   if (job.work.kind !== 'steps') throw new Error('a job without steps')
   const state: JobState = {
     run,
     jobId: job.id,
+    jobName: name,
     place,
     log,
     control,

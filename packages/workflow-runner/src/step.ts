@@ -12,6 +12,7 @@ import type { JobState, Planned } from './job-state.ts'
 import { runProcess } from './process.ts'
 import type { ProcessEnd } from './process.ts'
 import { annotate } from './step-files.ts'
+import type { StepPlace } from './types.ts'
 import type { Step } from './workflow.ts'
 
 /** What to start for a step. */
@@ -154,15 +155,23 @@ export async function startStep(
       ? { ...(await scriptCommand(state, planned.step, contexts)), env: {} }
       : actionCommand(state, planned, planned.action, contexts)
   const { timeScale, options } = state.run
-  return runProcess({
+  const place: StepPlace = { job: state.jobId, jobName: state.jobName, step: planned.id, phase: planned.phase }
+  let tellEnd = () => {}
+  const ended = new Promise<void>(resolve => {
+    tellEnd = resolve
+  })
+  const end = await runProcess({
     ...command,
-    env: { ...environment, ...command.env, ...files },
+    env: { ...environment, ...command.env, ...options.envOf?.(place), ...files },
     onLine: createStepOutput(state),
-    onStart: pid => options.onProcess?.({ job: state.jobId, step: planned.id, phase: planned.phase, pid }),
+    onStart: pid =>
+      options.onProcess?.({ ...place, pid, temp: state.place.temp, ended, loseRunner: () => state.control.lose() }),
     cancel,
     kill: state.control.dead,
     waits: { afterInterrupt: interruptMs / timeScale, afterTerminate: terminateMs / timeScale },
   })
+  tellEnd()
+  return end
 }
 
 /** Takes each line of a step: commands are obeyed, the rest is printed. */

@@ -41,12 +41,24 @@ export interface WorkflowResult {
   readonly outputs: Readonly<Record<string, string>>
 }
 
-/** A process that the runner started for a step: tests kill it to see what survives. */
-export interface StepProcess {
+/** Which script of which step of which job. */
+export interface StepPlace {
   readonly job: string
+  /** As GitHub shows it; tells the legs of a matrix apart. */
+  readonly jobName: string
   readonly step: string
   readonly phase: Phase
+}
+
+/** A process that the runner started for a step: tests kill it to see what survives. */
+export interface StepProcess extends StepPlace {
   readonly pid: number
+  /** RUNNER_TEMP of its job. */
+  readonly temp: string
+  /** Resolves when it has ended, before the next step begins. */
+  readonly ended: Promise<void>
+  /** The machine of its job is lost: the job's processes die at once and nothing more runs in it. Other jobs go on. */
+  readonly loseRunner: () => void
 }
 
 export interface WorkflowOptions {
@@ -85,4 +97,6 @@ export interface WorkflowOptions {
   readonly ref?: string
   readonly actor?: string
   readonly onProcess?: (process: StepProcess) => void
+  /** Variables for one process alone, stronger than `env`: tests tell by them who makes a call. */
+  readonly envOf?: (place: StepPlace) => Readonly<Record<string, string>>
 }

@@ -121,6 +121,46 @@ jobs:
   })
 })
 
+test("the loss of one job's machine ends that job alone, and a clean-up job still runs", async () => {
+  const ended: string[] = []
+  const { trace, result } = await run(
+    {
+      'x.yml': `
+on: push
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    outputs: { said: '\${{ steps.s.outputs.said }}' }
+    steps:
+      - { id: s, run: 'echo said=yes >> "$GITHUB_OUTPUT"' }
+      - { id: work, run: 'echo "trace: work"; sleep 60' }
+      - { if: always(), run: 'echo "trace: never"' }
+  b: { needs: a, if: always(), runs-on: ubuntu-latest, steps: [{ run: 'echo "trace: b \${{ needs.a.result }} [\${{ needs.a.outputs.said }}]"' }] }
+`,
+    },
+    {
+      onProcess: process => {
+        void process.ended.then(() => ended.push(`${process.jobName}/${process.step}`))
+        if (process.step === 'work') process.loseRunner()
+      },
+    },
+  )
+  expect(trace.filter(line => !line.includes('"')).filter(line => line !== 'work')).toEqual(['b failure []'])
+  expect(conclusions(result)).toEqual({ a: 'failure', b: 'success' })
+  expect(ended).toEqual(['a/s', 'a/work', 'b/__run'])
+})
+
+test('a process can be given variables of its own, in post others than in main', async () => {
+  const { trace } = await run(
+    steps('- { id: one, run: \'echo "trace: $WHO"\' }\n- { id: two, run: \'echo "trace: $WHO"\' }'),
+    {
+      env: { WHO: 'everybody' },
+      envOf: ({ jobName, step, phase }) => (step === 'one' ? { WHO: `${jobName}/${step}/${phase}` } : {}),
+    },
+  )
+  expect(trace.filter(line => !line.includes('"'))).toEqual(['a/one/main', 'everybody'])
+})
+
 describe('time-outs', () => {
   test('of a step end it as a cancel does and count as failure', async () => {
     const { result, trace } = await run(
