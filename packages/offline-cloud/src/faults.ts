@@ -17,8 +17,15 @@ export const faultKinds = [
   'unknown-status',
   'drop-request',
   'slow-reply',
+  'slow-shutdown',
+  'reboot',
+  'impaired',
+  'latency',
+  'sessions-expire',
 ] as const
 export type FaultKind = (typeof faultKinds)[number]
+
+const duration = v.pipe(v.number(), v.minValue(0))
 
 const faultSchema = v.strictObject({
   kind: v.picklist(faultKinds),
@@ -29,7 +36,11 @@ const faultSchema = v.strictObject({
   region: v.exactOptional(v.string()),
   zone: v.exactOptional(v.string()),
   instanceType: v.exactOptional(v.string()),
-  seconds: v.exactOptional(v.pipe(v.number(), v.minValue(0))),
+  seconds: v.exactOptional(duration),
+  acceptSeconds: v.exactOptional(duration),
+  replySeconds: v.exactOptional(duration),
+  afterSeconds: v.exactOptional(duration),
+  forSeconds: v.exactOptional(duration),
   stateReason: v.exactOptional(v.string()),
 })
 
@@ -37,8 +48,11 @@ const faultSchema = v.strictObject({
  * One fault. `count` is how often it strikes (1 unless given, null = for ever), `probability` how likely it strikes on
  * a call that fits (from a generator with `seed`, 0 unless given). `operation` is `RunInstances` or
  * `ec2:RunInstances`, or `cluster:*` for every call of a service; without it every AWS call fits (of the kinds that
- * only the cluster API knows: every call of it that the kind is about). `seconds` belongs to slow-boot and slow-reply,
- * `stateReason` (a code, such as `Server.InsufficientInstanceCapacity`) to boot-terminated.
+ * only the cluster API knows: every call of it that the kind is about). `afterSeconds` and `forSeconds`, in the cloud's
+ * time since it was added, say when it begins to strike and for how long; with `forSeconds` it strikes every call of
+ * that time unless `count` says otherwise. `seconds` belongs to the kinds that last or come later, `acceptSeconds` and
+ * `replySeconds` (this computer's time) to latency, `stateReason` (a code, such as
+ * `Server.InsufficientInstanceCapacity`) to boot-terminated.
  */
 export type Fault = v.InferOutput<typeof faultSchema>
 
@@ -64,6 +78,9 @@ export interface Faults {
 
 interface Active {
   readonly fault: Fault
+  /** When it may strike, in ms of the cloud's clock. */
+  readonly from: number
+  readonly until: number
   readonly random: () => number
   left: number
 }
@@ -104,28 +121,44 @@ export function fitsTarget(fault: Fault, target: FaultTarget): boolean {
   )
 }
 
-export function createFaults(): Faults {
+function activeOf(fault: Fault, addedAt: number): Active {
+  const from = addedAt + (fault.afterSeconds ?? 0) * 1000
+  const isForEver = fault.count === null || (fault.count === undefined && fault.forSeconds !== undefined)
+  return {
+    fault,
+    from,
+    until: fault.forSeconds === undefined ? Number.POSITIVE_INFINITY : from + fault.forSeconds * 1000,
+    random: seeded(fault.seed ?? 0),
+    left: isForEver ? Number.POSITIVE_INFINITY : (fault.count ?? 1),
+  }
+}
+
+/** `now` gives the cloud's time in ms. */
+export function createFaults(now: () => number = Date.now): Faults {
   let active: Active[] = []
+  const drop = (): void => {
+    const time = now()
+    active = active.filter(({ left, until }) => left > 0 && time < until)
+  }
   return {
     add(faults) {
-      active.push(
-        ...faults.map(fault => ({
-          fault,
-          random: seeded(fault.seed ?? 0),
-          left: fault.count === null ? Number.POSITIVE_INFINITY : (fault.count ?? 1),
-        })),
-      )
+      active.push(...faults.map(fault => activeOf(fault, now())))
     },
     clear() {
       active = []
     },
-    list: () => active.map(({ fault }) => fault),
+    list() {
+      drop()
+      return active.map(({ fault }) => fault)
+    },
     take(kinds, target, fits = () => true) {
+      const time = now()
       for (const entry of active) {
         if (!kinds.includes(entry.fault.kind) || !fitsTarget(entry.fault, target) || !fits(entry.fault)) continue
+        if (time < entry.from || time >= entry.until) continue
         if (entry.fault.probability !== undefined && entry.random() >= entry.fault.probability) continue
         entry.left -= 1
-        active = active.filter(({ left }) => left > 0)
+        drop()
         return entry.fault
       }
       return null

@@ -80,7 +80,7 @@ export async function serveCloud(
     timings: timingsOf(scenario),
     capacity: scenario.capacity ?? {},
     clusterApi: clusterApiOf(scenario),
-    faults: createFaults(),
+    faults: createFaults(() => clock.now()),
     calls: createCallLog(),
     ec2: emptyEc2(),
     ssm: emptySsm(),

@@ -51,6 +51,38 @@ describe('a fault', () => {
     )
   })
 
+  test('with a beginning and an end strikes every call between them and no other', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 20 }),
+        fc.integer({ min: 0, max: 20 }),
+        fc.array(fc.integer({ min: 0, max: 50 }), { maxLength: 30 }),
+        (afterSeconds, forSeconds, moments) => {
+          let now = 1_000_000
+          const faults = createFaults(() => now)
+          faults.add([{ kind: 'throttled', afterSeconds, forSeconds }])
+          for (const moment of moments.toSorted((a, b) => a - b)) {
+            now = 1_000_000 + moment * 1000
+            const isWithin = moment >= afterSeconds && moment < afterSeconds + forSeconds
+            expect(faults.take(faultKinds, launch) !== null).toBe(isWithin)
+          }
+          now += 100_000
+          expect(faults.list()).toEqual([])
+        },
+      ),
+    )
+  })
+
+  test('that begins later strikes once, as often as its count says, and leaves the way free before', () => {
+    let now = 0
+    const faults = createFaults(() => now)
+    faults.add([{ kind: 'throttled', afterSeconds: 10 }, { kind: 'denied' }])
+    expect(faults.take(faultKinds, launch)?.kind).toBe('denied')
+    now = 10_000
+    expect(faults.take(faultKinds, launch)?.kind).toBe('throttled')
+    expect(faults.take(faultKinds, launch)).toBeNull()
+  })
+
   test('that nobody knows is refused with the place where it is wrong', () => {
     expect(() => readFaults([{ kind: 'capacity' }, { kind: 'gremlins' }])).toThrow('1.kind')
     expect(() => readFaults([{ kind: 'capacity', colour: 'red' }])).toThrow('colour')
