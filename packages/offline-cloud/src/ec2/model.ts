@@ -51,6 +51,12 @@ export interface Instance {
   readonly launchTime: number
   readonly visibleAt: number
   readonly onShutdown: 'stop' | 'terminate'
+  /** How it is paid for, null for on-demand. */
+  readonly lifecycle: 'spot' | 'capacity-block' | null
+  /** Id of the spot request that it fulfils. */
+  readonly spotRequest: string | null
+  /** Id of the capacity reservation that it uses. */
+  readonly capacityReservation: string | null
   readonly isProtected: boolean
   readonly ebsOptimized: boolean
   readonly userData: Uint8Array | null
