@@ -9,6 +9,7 @@ export {
 export { describeFailure, type Failure } from './failure.ts'
 export * as input from './inputs.ts'
 export type { Input } from './inputs.ts'
+export { roleToAssume } from './shared-inputs.ts'
 export { actionLog } from './log.ts'
 export * from './ports/index.ts'
 export { Cancelled, runAction, runPost, type ActionContext, type LateInput, type PostContext } from './run-action.ts'

@@ -1,6 +1,7 @@
 import * as core from '@actions/core'
 import { readInputs, type ActionDefinition, type Inputs, type Outputs, type Values } from './definition.ts'
 import { describeFailure } from './failure.ts'
+import { jobIdToken } from './id-token.ts'
 import { actionLog } from './log.ts'
 import { systemClock, type Clock } from './ports/clock.ts'
 import type { Log } from './ports/log.ts'
@@ -17,6 +18,11 @@ export interface PostContext<O extends Outputs = Outputs> {
   readonly signal: AbortSignal
   /** Hides a value in all that is printed from now on. */
   mask(secret: string): void
+  /**
+   * A new OIDC token of the job for an audience, masked; to be had as often as wanted, in a post too.
+   * @throws UserFault when the job may not have one, OutsideFault
+   */
+  idToken(audience: string): Promise<string>
   setOutput(id: keyof O & string, value: string | number | boolean | null): void
   /** Appends Markdown to the step's summary. */
   summarize(markdown: string): Promise<void>
@@ -98,6 +104,7 @@ async function withContext<O extends Outputs>(work: (context: PostContext<O>) =>
       clock: systemClock,
       signal: cancel.signal,
       mask,
+      idToken: audience => jobIdToken(audience, process.env),
       setOutput: (id, value) => core.setOutput(id, value ?? ''),
       summarize: async markdown => void (await core.summary.addRaw(markdown, true).write()),
     })

@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -123,6 +125,36 @@ describe('an action in a process of its own', () => {
     expect(code).toBe(1)
     expect(stdout).toContain(`::error::Cancelled: the runner sent ${signal}`)
     expect(stdout).not.toContain('fault of gpu-actions')
+  })
+})
+
+describe('an OIDC token of the job', () => {
+  const claims = (sub: string): string =>
+    ['{"alg":"none"}', JSON.stringify({ sub, exp: 9_999_999_999 }), 'canary'].map(part => btoa(part)).join('.')
+
+  test('is asked for with its audience, and masked', async () => {
+    const asked: (string | undefined)[] = []
+    const server = createServer((request, response) => {
+      asked.push(request.url, request.headers.authorization)
+      response.end(JSON.stringify({ value: claims('repo:org/consumer:ref:refs/heads/main') }))
+    })
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    const { stdout, code } = await action('id-token', {
+      ACTIONS_ID_TOKEN_REQUEST_URL: `http://127.0.0.1:${port}/token?api-version=2.0`,
+      ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'canary-request',
+    }).ended
+    server.close()
+    expect(code).toBe(0)
+    expect(stdout).toContain('subject repo:org/consumer:ref:refs/heads/main')
+    expect(stdout.indexOf('::add-mask::')).toBeLessThan(stdout.indexOf('subject'))
+    expect(asked).toEqual(['/token?api-version=2.0&audience=sts.amazonaws.com', 'Bearer canary-request'])
+  })
+
+  test('without the permission fails with the line to add', async () => {
+    const { stdout, code } = await action('id-token').ended
+    expect(code).toBe(1)
+    expect(stdout).toContain('permissions: id-token: write')
   })
 })
 
