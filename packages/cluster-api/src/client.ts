@@ -47,6 +47,8 @@ export interface ClusterApi {
   readonly dialect: Dialect
   /** Registers a cluster. After a lost reply it is looked for by its name where the API lists clusters. */
   register(wish: { readonly name: string; readonly region?: string }, options?: Cancellable): Promise<RegisteredCluster>
+  /** All clusters of the user that have a name; null when the API does not list clusters. Ids are masked. */
+  clusters(options?: Cancellable): Promise<readonly { readonly id: string; readonly name: string }[] | null>
   /** Ids of the clusters with this name; null when the API does not list clusters. */
   find(name: string, options?: Cancellable): Promise<readonly string[] | null>
   /** A token with which one agent can join, once. */
@@ -101,11 +103,17 @@ export function clusterApi(options: ClusterApiOptions): ClusterApi {
     }
   }
 
+  async function clusters(abort: Cancellable = {}) {
+    const named = (item: unknown): { readonly id: string; readonly name: string } | null => {
+      const [id, name] = [readText(item, fields.clusterId), readText(item, fields.clusterName)]
+      return id === null || name === null ? null : { id: secret(id), name }
+    }
+    return list('Listing clusters', paths.clusters, named, abort)
+  }
+
   async function find(name: string, abort: Cancellable = {}): Promise<readonly string[] | null> {
-    const named = (item: unknown): string | null =>
-      readText(item, fields.clusterName) === name ? readText(item, fields.clusterId) : null
-    const ids = await list('Listing clusters', paths.clusters, named, abort)
-    return ids === null ? null : ids.map(secret)
+    const all = await clusters(abort)
+    return all?.flatMap(cluster => (cluster.name === name ? [cluster.id] : [])) ?? null
   }
 
   async function register(
@@ -230,6 +238,7 @@ export function clusterApi(options: ClusterApiOptions): ClusterApi {
     host,
     dialect,
     register,
+    clusters,
     find,
     onboardingToken,
     cluster,

@@ -306,6 +306,26 @@ describe('The end', () => {
   })
 })
 
+describe('A list of clusters', () => {
+  test('names all that have an id and a name, ids masked', async () => {
+    const body = {
+      clusters: [{ name: 'one', id: 'c-1' }, { name: 'nameless' }, { id: 'c-2' }, { name: 'two', cluster_id: 'c-3' }],
+    }
+    server.on('GET /v1/clusters', { code: 200, body })
+    const { api, masked } = rig()
+    expect(await api.clusters()).toEqual([
+      { id: 'c-1', name: 'one' },
+      { id: 'c-3', name: 'two' },
+    ])
+    expect(masked).toEqual(['c-1', 'c-3'])
+  })
+
+  test('is null where the API does not list', async () => {
+    server.on('GET /v1/clusters', { code: 404 })
+    expect(await rig().api.clusters()).toBeNull()
+  })
+})
+
 describe('A one-time token', () => {
   const path = 'POST /v1/clusters/c-1/onboarding-token'
 
