@@ -1,3 +1,4 @@
+import type { RequestLimits } from './aws/request-limits.ts'
 import type { CallLog } from './calls.ts'
 import type { CloudClock } from './clock.ts'
 import type { ClusterState } from './cluster/model.ts'
@@ -24,6 +25,7 @@ export interface Cloud {
   readonly capacity: Capacity
   /** Which of the replies that are not certain the cluster API gives. */
   readonly clusterApi: ClusterApiShape
+  readonly limits: RequestLimits
   readonly faults: Faults
   readonly calls: CallLog
   readonly ec2: Ec2State

@@ -18,6 +18,7 @@ const scenarioSchema = v.strictObject({
     }),
   ),
   faults: v.exactOptional(faultList),
+  limits: v.exactOptional(v.picklist(['aws', 'none'])),
   clusterApi: v.exactOptional(clusterApiSchema),
   cognito: v.exactOptional(
     v.strictObject({ tokenSeconds: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(1))) }),
@@ -30,7 +31,8 @@ const scenarioSchema = v.strictObject({
  * registers with SSM `registrationSeconds` after its boot, takes `shutdownSeconds` to end, its volumes and interfaces
  * another `releaseSeconds`; what is new stays invisible to reads for `consistencySeconds`; a command reaches its
  * machine after `deliverySeconds`. `capacity` says how many machines may live at once, by zone and type
- * (`{ 'us-west-2a': { 'g5.2xlarge': 1 } }`); what it does not name has no limit. `clusterApi` chooses among the replies
+ * (`{ 'us-west-2a': { 'g5.2xlarge': 1 } }`); what it does not name has no limit. `limits: none`
+ * switches the request limits off. `clusterApi` chooses among the replies
  * that are known of the cluster API. `cognito.tokenSeconds` is how long id and access tokens live (AWS: from 300), for
  * a token that expires in the middle of a run without a move of the clock.
  */

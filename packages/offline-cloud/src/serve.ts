@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createAdaptorServer, type ServerType } from '@hono/node-server'
 import { UnsecuredJWT } from 'jose'
+import { createRequestLimits, noLimits } from './aws/request-limits.ts'
 import { createCallLog } from './calls.ts'
 import { createClock } from './clock.ts'
 import type { Cloud } from './cloud.ts'
@@ -80,6 +81,7 @@ export async function serveCloud(
     timings: timingsOf(scenario),
     capacity: scenario.capacity ?? {},
     clusterApi: clusterApiOf(scenario),
+    limits: scenario.limits === 'none' ? noLimits : createRequestLimits(() => clock.now()),
     faults: createFaults(() => clock.now()),
     calls: createCallLog(),
     ec2: emptyEc2(),

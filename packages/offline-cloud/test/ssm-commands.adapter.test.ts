@@ -111,7 +111,7 @@ describe('registration with SSM', () => {
   })
 
   test('is listed in pages and by other filters, unknown ones are refused', async () => {
-    const rig = await startRig({ scenario: { timings: slow } })
+    const rig = await startRig({ scenario: { timings: slow, limits: 'none' } })
     const ids = await Promise.all(Array.from({ length: 7 }, () => launch(rig)))
     await eventually(async () => {
       await rig.advance(60)

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Cloud } from '../cloud.ts'
 import { callCognito, unsignedCognitoOperations } from '../cognito/service.ts'
 import { callEc2 } from '../ec2/service.ts'
@@ -35,6 +36,8 @@ interface Call {
   readonly parameters: unknown
   readonly target: Pick<FaultTarget, 'zone' | 'instanceType'>
   readonly contentType: string
+  /** What the request limits look at, null for other protocols than EC2's. */
+  readonly node: QueryNode | null
   carryOut(signed: Signed | null, identity: Identity | null, id: string): Promise<string>
   refuse(error: AwsError, id: string): string
 }
@@ -56,15 +59,20 @@ export async function answerAws(cloud: Cloud, request: AwsRequest): Promise<AwsR
     const at = new Date(cloud.clock.now()).toISOString()
     cloud.calls.record({ at, service, operation, outcome: strike ?? outcome, requestId: id, parameters })
   }
+  const target: FaultTarget = {
+    ...call.target,
+    service: call.service,
+    operation: call.operation,
+    ...(signed === null ? {} : { region: signed.region }),
+  }
+  if (cloud.faults.take(['sessions-expire'], target) !== null) cloud.sessions.expireAll(cloud.clock.now())
+  const answered = await accept(cloud, target)
   try {
     const identity = authenticate(cloud, call, signed)
     requirePermission(identity, call, regionOf(signed))
-    const target: FaultTarget = {
-      ...call.target,
-      service: call.service,
-      operation: call.operation,
-      ...(signed === null ? {} : { region: signed.region }),
-    }
+    const { service, operation, node } = call
+    if (!cloud.limits.admit({ service, operation, region: regionOf(signed), parameters: node }))
+      throw faultRefusal(service, 'throttled')
     const refused = cloud.faults.take(
       refusingFaults,
       target,
@@ -80,12 +88,30 @@ export async function answerAws(cloud: Cloud, request: AwsRequest): Promise<AwsR
     if (cloud.faults.take(['lost-reply'], target) !== null) strike = 'lost-reply'
     const body = await call.carryOut(signed, identity, id)
     log('ok')
+    await answered()
     return strike === 'lost-reply' ? null : reply(200, body)
   } catch (cause) {
     if (!(cause instanceof AwsError)) throw cause
     log(cause.code)
+    await answered()
     return strike === 'lost-reply' ? null : reply(cause.status, call.refuse(cause, id))
   }
+}
+
+/**
+ * Waits while the call is on its way (fault `latency`), in this computer's time; what it gives waits while the answer
+ * is. A caller that has given up meanwhile is carried out all the same.
+ */
+async function accept(cloud: Cloud, target: FaultTarget): Promise<() => Promise<void>> {
+  const late = cloud.faults.take(['latency'], target)
+  if (late === null) return async () => {}
+  const sentAt = Date.now()
+  const until = async (seconds: number): Promise<void> => {
+    await delay(Math.max(0, sentAt + seconds * 1000 - Date.now()))
+  }
+  const accepted = late.acceptSeconds ?? late.seconds ?? 1
+  await until(accepted)
+  return () => until(late.replySeconds ?? accepted)
 }
 
 function authenticate(cloud: Cloud, call: Call, signed: Signed | null): Identity | null {
@@ -121,6 +147,7 @@ function ec2Call(cloud: Cloud, operation: string, node: QueryNode): Call {
     parameters: withoutProtocol(node),
     target: { ...(instanceType === undefined ? {} : { instanceType }), ...zoneOf(node, subnet) },
     contentType: 'text/xml;charset=UTF-8',
+    node,
     async carryOut(signed, _, id) {
       const region = regionNamed(regionOf(signed))
       if (region === undefined || signed === null) throw unknownCredentials('ec2')
@@ -156,6 +183,7 @@ function stsCall(cloud: Cloud, operation: string, node: QueryNode): Call {
     parameters: withoutProtocol(node),
     target: {},
     contentType: 'text/xml',
+    node: null,
     carryOut: async (_, identity, id) => stsAnswer(operation, id, await callSts(cloud, operation, node, identity)),
     refuse: ({ code, message, status }, id) => stsRefusal(id, code, message, status),
   }
@@ -176,6 +204,7 @@ function jsonCall(cloud: Cloud, target: string, body: string): Call {
     parameters: maskedInput(operation, input),
     target: {},
     contentType: 'application/x-amz-json-1.1',
+    node: null,
     async carryOut(signed) {
       if (service === undefined) throw new AwsError('InvalidAction', `The offline cloud does not cover ${target}.`)
       if (input === undefined) throw new AwsError('SerializationException', 'The request is not JSON.')

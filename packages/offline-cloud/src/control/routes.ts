@@ -7,6 +7,8 @@ import { stateOf } from './state.ts'
 
 const clockInput = v.strictObject({ advanceSeconds: v.pipe(v.number(), v.finite(), v.minValue(0)) })
 
+const credentialsInput = v.strictObject({ expire: v.literal('sessions') })
+
 /** The endpoints by which tests and people look into the cloud and move it. */
 export function controlRoutes(cloud: Cloud): Hono {
   const app = new Hono()
@@ -32,6 +34,12 @@ export function controlRoutes(cloud: Cloud): Hono {
     if (!input.success) return context.json({ error: 'wanted: {"advanceSeconds": a number of 0 or more}' }, 400)
     cloud.clock.advance(input.output.advanceSeconds * 1000)
     return context.json({ now: new Date(cloud.clock.now()).toISOString() })
+  })
+  app.post('/_offline/credentials', async context => {
+    const body: unknown = await context.req.json().catch(() => undefined)
+    if (!v.is(credentialsInput, body)) return context.json({ error: 'wanted: {"expire": "sessions"}' }, 400)
+    cloud.sessions.expireAll(cloud.clock.now())
+    return context.json({ expiredAt: new Date(cloud.clock.now()).toISOString() })
   })
   app.get('/_offline/artifacts/:name', context => {
     const name = context.req.param('name')

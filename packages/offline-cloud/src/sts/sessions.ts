@@ -21,6 +21,8 @@ export interface Identity {
 }
 
 export interface Sessions {
+  /** Ends every session that has an end, so all but those of instance roles. */
+  expireAll(now: number): void
   issue(arn: string, userId: string, expiresAt: number, parameterPath?: string | null): Session
   /**
    * The identity behind a signed request. Session keys (`ASIA…`) must be ones that STS gave out, with their token; any
@@ -38,6 +40,11 @@ const user: Identity = {
 export function createSessions(): Sessions {
   const sessions = new Map<string, Session>()
   return {
+    expireAll(now) {
+      for (const [id, session] of sessions)
+        if (session.expiresAt !== Number.POSITIVE_INFINITY)
+          sessions.set(id, { ...session, expiresAt: Math.min(session.expiresAt, now) })
+    },
     issue(arn, userId, expiresAt, parameterPath = null) {
       const session: Session = {
         accessKeyId: accessKeyId('ASIA'),
