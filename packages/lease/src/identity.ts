@@ -16,6 +16,7 @@ export const offerKey = (offer: Offer): string =>
     offer.subnet ?? '',
     offer.instanceType,
     offer.market,
+    ...(offer.reservation === null ? [] : [offer.reservation]),
   ].join('/')
 
 /** The longest token that every provider takes (EC2: 64 ASCII characters). */

@@ -1,19 +1,25 @@
+export { mayHaveMachine } from './attempt.ts'
 export { receiptMarkdown, receiptSentences } from './describe-receipt.ts'
 export { earlierReceipt, endLease, provenEnd, type EndLease } from './end-lease.ts'
 export { clientToken, newLeaseId, offerKey } from './identity.ts'
 export { launchFaults, type LaunchFault } from './launch-fault.ts'
+export { createLauncher, type Launched, type Launcher, type Launching } from './launch.ts'
+export { launchBreaker, launchLimits, type LaunchLimits } from './launch-limits.ts'
+export { describeOutcome, describeTried, words } from './launch-words.ts'
 export {
-  createLauncher,
-  describeOutcome,
-  launchBreaker,
-  launchLimits,
-  words,
-  type Launched,
-  type Launcher,
-  type Launching,
-  type LaunchLimits,
-} from './launch.ts'
-export { costMicros, formatUsd, sum, toMicros, toUsd } from './money.ts'
+  costMicros,
+  effectiveTtl,
+  formatUsd,
+  hourlyCost,
+  priceRefusal,
+  shortestTtlMs,
+  sum,
+  toMicros,
+  toUsd,
+  type Affordable,
+  type Affording,
+  type HourlyCost,
+} from './money.ts'
 export type {
   EndingProvider,
   GpuProvider,
@@ -28,6 +34,10 @@ export type {
 } from './provider.ts'
 export { covers } from './receipt.ts'
 export * from './records.ts'
+export { sweep, type Sweep } from './sweep.ts'
+export { sweepFault, sweepMarkdown, sweepSentences } from './describe-sweep.ts'
+export { joinSweep, sweepRecord, sweepTotals, type SweepReport, type SweepRow } from './sweep-report.ts'
+export { recordUse } from './use.ts'
 export {
   endResource,
   endResources,

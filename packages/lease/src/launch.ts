@@ -1,21 +1,13 @@
-import { messageOf, OutsideFault, type Clock, type Log } from '@gpu-actions/action-kit/ports'
-import { clientToken, offerKey } from './identity.ts'
+import type { Clock, Log } from '@gpu-actions/action-kit/ports'
+import { carryOut, mayHaveMachine } from './attempt.ts'
+import { clientToken } from './identity.ts'
 import type { LaunchFault } from './launch-fault.ts'
-import type { Intent, LaunchingProvider } from './provider.ts'
-import type { Attempt, LaunchOutcome, Offer, Owner } from './records.ts'
-
-/** A lease launches at most this many machines in its life. */
-export const launchBreaker = 3
-
-export interface LaunchLimits {
-  /** Calls with the same token before an offer's outcome is left unknown. */
-  readonly repeats: number
-  /** First and longest pause between two calls with the same token, in milliseconds. */
-  readonly firstPauseMs: number
-  readonly maxPauseMs: number
-}
-
-export const launchLimits: LaunchLimits = { repeats: 6, firstPauseMs: 1_000, maxPauseMs: 10_000 }
+import { launchBreaker, launchLimits, type LaunchLimits } from './launch-limits.ts'
+import { createPace } from './launch-pace.ts'
+import { afterRefusal, nextRound, queueOf } from './launch-queue.ts'
+import { broken, describeOutcome, noCapacity, nothingLeft, stopped, unresolved, words } from './launch-words.ts'
+import type { LaunchingProvider } from './provider.ts'
+import type { Attempt, Offer, Owner } from './records.ts'
 
 export interface Launching {
   readonly provider: LaunchingProvider
@@ -24,9 +16,14 @@ export interface Launching {
   readonly signal?: AbortSignal
   readonly leaseId: string
   readonly owner: Owner
-  /** Milliseconds since the epoch, on the service's clock. */
-  readonly expiresAt: number
-  /** Writes all attempts down, durably, before it resolves. */
+  /** Until when capacity is waited for: milliseconds since the epoch, on `clock`. In the past: one round. */
+  readonly deadline: number
+  /**
+   * When a machine of this offer that is launched now would end itself: milliseconds since the epoch, on the service's
+   * clock. Asked when an attempt is made: the time limit begins at the launch, not while queueing.
+   */
+  expiryOf(offer: Offer): number
+  /** Writes all attempts down, durably, before it resolves. What a later step must know of them: `mayHaveMachine`. */
   save(attempts: readonly Attempt[]): Promise<void>
   readonly limits?: LaunchLimits
 }
@@ -40,193 +37,123 @@ export interface Launched {
 /** Launches from a list of offers, over the life of one lease. */
 export interface Launcher {
   /**
-   * Launches the next machine.
-   * @throws OutsideFault when no offer is left, when nothing more would help, or at the breaker
+   * Launches the next machine; waits for capacity until the deadline.
+   * @throws OutsideFault when no offer is left, when nothing more would help, at the deadline, or at the breaker
    */
   next(): Promise<Launched>
-  /** The last machine ended before it could be used; says whether its offer is worth another try. */
-  drop(offer: Offer): void
+  /** The last machine ended before it could be used. @param fault why; `capacity`: a later round may try its offer */
+  drop(offer: Offer, fault?: LaunchFault): void
   attempts(): readonly Attempt[]
 }
 
-type Refused = Extract<LaunchOutcome, { kind: 'refused' }>
-
-/** What a class of refusal means for the offers that are left. */
-function without(offers: readonly Offer[], refused: Offer, fault: LaunchFault): readonly Offer[] {
-  const gone = (offer: Offer): boolean =>
-    fault === 'quota'
-      ? offer.place.region === refused.place.region &&
-        offer.market === refused.market &&
-        family(offer.instanceType) === family(refused.instanceType)
-      : offerKey(offer) === offerKey(refused)
-  return offers.filter(offer => !gone(offer))
-}
-
-/** `g5.2xlarge` → `g`: quotas count whole families. */
-const family = (instanceType: string): string => /^[a-z]+/.exec(instanceType)?.[0] ?? instanceType
-
-const final: ReadonlySet<LaunchFault> = new Set(['account', 'denied', 'credentials', 'invalid', 'token'])
+/** No other offer helps, and no repetition. */
+const final: ReadonlySet<LaunchFault> = new Set(['account', 'denied', 'credentials', 'invalid', 'token', 'throttled'])
 
 export function createLauncher(setting: Launching, offers: readonly Offer[]): Launcher {
   const { clock, log, signal } = setting
-  let left = offers
-  let attempts: readonly Attempt[] = []
+  const limits = setting.limits ?? launchLimits
+  const pace = createPace(clock, limits)
+  const attempts = new Map<number, Attempt>()
+  const all = (): readonly Attempt[] => [...attempts.values()]
+  let queue = queueOf(offers)
+  let hasTriedInRound = false
+  let begunAt: number | undefined
+  let toldAt = Number.NEGATIVE_INFINITY
 
   const put = async (attempt: Attempt): Promise<void> => {
-    attempts = [...attempts.filter(other => other.number !== attempt.number), attempt]
-    await setting.save(attempts)
+    attempts.set(attempt.number, attempt)
+    await setting.save(all())
   }
+  const tried = () => ({ attempts: all(), rounds: queue.round, forMs: clock.now() - (begunAt ?? clock.now()) })
 
-  const next = async (): Promise<Launched> => {
-    for (let offer = left[0]; offer !== undefined; offer = left[0]) {
-      signal?.throwIfAborted()
-      const started = attempts.filter(attempt => attempt.outcome?.kind === 'launched').length
-      if (started >= launchBreaker) throw broken(started)
-      const number = attempts.length + 1
-      const token = clientToken(setting.leaseId, number, offer)
-      const intended: Attempt = {
+  const makeAttempt = async (offer: Offer): Promise<Attempt> => {
+    await pace.turn(signal)
+    const number = attempts.size + 1
+    // Later rounds say the same again and again: what has changed, and where it stands, is told instead.
+    log[queue.round === 1 ? 'info' : 'debug'](`Attempt ${number}: launching ${words(offer)}`)
+    const begun = begunAt ?? clock.now()
+    return carryOut(
+      {
+        ...setting,
+        limits,
+        pace,
+        put,
+        signal,
+        throttleUntil: Math.max(setting.deadline, begun + limits.throttleGraceMs),
+      },
+      {
         number,
-        round: 1,
-        token,
+        round: queue.round,
+        token: clientToken(setting.leaseId, number, offer),
         offer,
-        expiresAt: new Date(setting.expiresAt).toISOString(),
+        expiresAt: new Date(setting.expiryOf(offer)).toISOString(),
         at: new Date(clock.now()).toISOString(),
         endedAt: null,
         calls: 0,
+        lostCalls: 0,
         waitedSeconds: 0,
         outcome: null,
+      },
+    )
+  }
+
+  /** Waits for the next round. @throws OutsideFault when there is none */
+  const pauseBetweenRounds = async (): Promise<void> => {
+    if (queue.left.length === 0) throw nothingLeft(tried())
+    const now = clock.now()
+    const remainingMs = setting.deadline - now
+    if (remainingMs <= 0) throw noCapacity(tried(), queue.left)
+    const waitedMs = now - (begunAt ?? now)
+    const longest = Math.max(limits.firstRoundPauseMs, Math.min(waitedMs * limits.roundShare, limits.maxRoundPauseMs))
+    const pause = Math.min(longest * clock.random(), remainingMs)
+    if (now - toldAt >= limits.progressMs) {
+      toldAt = now
+      const count = queue.left.length === 1 ? 'one offer' : `${queue.left.length} offers`
+      log.info(
+        `Round ${queue.round}: nothing free among ${count}; next look in ${(pause / 1000).toFixed(1)}s, waiting until ${new Date(setting.deadline).toISOString()}`,
+      )
+    }
+    await clock.sleep(pause, signal)
+    queue = nextRound(queue)
+    hasTriedInRound = false
+  }
+
+  const checkBreaker = (): void => {
+    const launched = all().filter(attempt => attempt.outcome?.kind === 'launched').length
+    const open = all().filter(mayHaveMachine).length - launched
+    if (launched + open >= launchBreaker) throw broken(launched, open)
+  }
+
+  const next = async (): Promise<Launched> => {
+    begunAt ??= clock.now()
+    for (;;) {
+      signal?.throwIfAborted()
+      const offer = queue.rest[0]
+      if (offer === undefined) {
+        await pauseBetweenRounds()
+        continue
       }
-      log.info(`Attempt ${number}: launching ${words(offer)}`)
-      const attempt = await carryOut(setting, intended, put)
-      const outcome = attempt.outcome
+      // The first round goes through all offers whatever it takes; a later one ends with the wait for capacity.
+      if (queue.round > 1 && hasTriedInRound && clock.now() >= setting.deadline) throw noCapacity(tried(), queue.left)
+      checkBreaker()
+      hasTriedInRound = true
+      const before = all().findLast(attempt => attempt.offer === offer)?.outcome
+      const attempt = await makeAttempt(offer)
+      const { outcome } = attempt
       if (outcome?.kind === 'launched') {
         const [machineId] = outcome.machines
         if (machineId === undefined) throw new Error('a launch without a machine')
         return { machineId, offer, attempt }
       }
       if (outcome?.kind !== 'refused') throw unresolved(attempt)
-      if (final.has(outcome.fault) || outcome.fault === 'throttled') throw stopped(offer, outcome)
-      log.info(`Attempt ${number}: ${words(offer)} is not to be had (${outcome.code}, ${outcome.fault})`)
-      left = without(left, offer, outcome.fault)
+      if (final.has(outcome.fault)) throw stopped(attempt, outcome, tried())
+      const isNews = before?.kind !== 'refused' || before.code !== outcome.code
+      log[isNews ? 'info' : 'debug'](
+        `Attempt ${attempt.number}: ${words(offer)} is not to be had: ${describeOutcome(outcome)}`,
+      )
+      queue = afterRefusal(queue, offer, outcome.fault)
     }
-    throw exhausted(attempts)
   }
 
-  return { next, drop: offer => void (left = without(left, offer, 'capacity')), attempts: () => attempts }
+  return { next, drop: (offer, fault = 'capacity') => void (queue = afterRefusal(queue, offer, fault)), attempts: all }
 }
-
-/**
- * One attempt: the intent is on disk before the call; the call is repeated with the same token while nobody knows its
- * outcome. The job may be cancelled at any await but the one of the call itself, whose outcome is always recorded.
- */
-async function carryOut(setting: Launching, intended: Attempt, put: (attempt: Attempt) => Promise<void>) {
-  const { provider, clock, log, signal } = setting
-  const limits = setting.limits ?? launchLimits
-  const { offer, token, number } = intended
-  const intent: Intent = {
-    leaseId: setting.leaseId,
-    owner: setting.owner,
-    number,
-    token,
-    offer,
-    expiresAt: setting.expiresAt,
-  }
-  const begun = clock.now()
-  let pause = limits.firstPauseMs
-  let waitedMs = 0
-  await put(intended)
-  for (let calls = 1; ; calls++) {
-    let outcome = asUnknown(await provider.launch(offer, intent))
-    if (isOpen(outcome)) outcome = (await lookUp(setting, intent)) ?? outcome
-    const now = clock.now()
-    const attempt: Attempt = {
-      ...intended,
-      calls,
-      waitedSeconds: Math.round(waitedMs / 1000),
-      endedAt: new Date(Math.max(now, begun)).toISOString(),
-      outcome,
-    }
-    const again = outcome.kind === 'unknown' || (outcome.kind === 'refused' && outcome.fault === 'throttled')
-    if (!again || calls >= limits.repeats) {
-      await put(attempt)
-      return attempt
-    }
-    await put({ ...attempt, endedAt: null, outcome: null })
-    const wait = pause * (0.5 + clock.random() / 2)
-    log.info(`Attempt ${number}: ${reason(outcome)}; the same call again in ${(wait / 1000).toFixed(1)}s`)
-    await clock.sleep(wait, signal)
-    waitedMs += wait
-    pause = Math.min(pause * 2, limits.maxPauseMs)
-  }
-}
-
-/** A server's fault says nothing about whether the call was carried out. */
-const asUnknown = (outcome: LaunchOutcome): LaunchOutcome =>
-  outcome.kind === 'refused' && outcome.fault === 'server'
-    ? { kind: 'unknown', message: `${outcome.code}: ${outcome.message}` }
-    : outcome
-
-/** There may be a machine of this token. */
-const isOpen = (outcome: LaunchOutcome): boolean =>
-  outcome.kind === 'unknown' || (outcome.kind === 'refused' && outcome.fault === 'token')
-
-/** Looks for the machine of a token. Not seeing one proves nothing: the call is then repeated with the same token. */
-async function lookUp(setting: Launching, intent: Intent): Promise<LaunchOutcome | undefined> {
-  const { provider, owner, leaseId } = setting
-  const search = { by: 'lease', repository: owner.repository, leaseId, tokens: [intent.token] } as const
-  try {
-    const found = await provider.find(search, [intent.offer.place])
-    const machines = found.filter(machine => machine.token === intent.token).map(machine => machine.id)
-    return machines.length > 0 ? { kind: 'launched', machines } : undefined
-  } catch (error) {
-    setting.log.info(`Looking for the machine of token ${intent.token} failed: ${messageOf(error)}`)
-    return undefined
-  }
-}
-
-const reason = (outcome: LaunchOutcome): string =>
-  outcome.kind === 'refused' ? `${outcome.code} (${outcome.fault})` : outcome.kind === 'unknown' ? outcome.message : ''
-
-/** `g5.2xlarge in us-west-2b` */
-export const words = (offer: Offer): string => `${offer.instanceType} in ${offer.zone ?? offer.place.region}`
-
-const stopped = (offer: Offer, refused: Refused): OutsideFault =>
-  new OutsideFault({
-    what: `Launching ${words(offer)} failed: ${refused.code}: ${refused.message}`,
-    advice: refused.advice,
-  })
-
-const unresolved = (attempt: Attempt): OutsideFault =>
-  new OutsideFault({
-    what: `Launching ${words(attempt.offer)} had no known outcome after ${attempt.calls} calls`,
-    advice: `Nothing more is launched. When the job ends, the machine of token ${attempt.token} is looked for and ended.`,
-  })
-
-const broken = (started: number): OutsideFault =>
-  new OutsideFault({
-    what: `This lease has launched ${started} machines and none could be used`,
-    advice:
-      'Nothing more is launched. The reasons are in the table of attempts; an image or a quota is often at fault.',
-  })
-
-function exhausted(attempts: readonly Attempt[]): OutsideFault {
-  const last = attempts
-    .map(attempt => attempt.outcome)
-    .filter(outcome => outcome?.kind === 'refused')
-    .at(-1)
-  const tried = attempts.map(
-    attempt => `${words(attempt.offer)}: ${attempt.outcome ? describeOutcome(attempt.outcome) : 'no answer'}`,
-  )
-  return new OutsideFault({
-    what: `No offer could be had. ${tried.length === 0 ? 'There was none to try' : `Tried: ${tried.join('; ')}`}`,
-    advice: last?.advice ?? 'Name more instance types or more subnets.',
-  })
-}
-
-/** A cell of the attempt table. */
-export const describeOutcome = (outcome: LaunchOutcome): string =>
-  outcome.kind === 'launched'
-    ? `launched ${outcome.machines.join(', ')}`
-    : outcome.kind === 'refused'
-      ? `${outcome.fault} (${outcome.code})`
-      : 'outcome unknown'

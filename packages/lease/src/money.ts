@@ -1,4 +1,5 @@
-import type { Price } from './records.ts'
+import { formatDuration } from '@gpu-actions/action-kit/ports'
+import type { Offer, Price } from './records.ts'
 
 /** Money is counted in whole micro-dollars; decimal USD appears only in records and in words. */
 export const toMicros = (usd: number): number => Math.round(usd * 1_000_000)
@@ -17,3 +18,80 @@ export function formatUsd(usd: number): string {
 /** The sum, or null as soon as one part is unknown. */
 export const sum = (parts: readonly (number | null)[]): number | null =>
   parts.reduce<number | null>((total, part) => (total === null || part === null ? null : total + part), 0)
+
+type Priced = Pick<Offer, 'price' | 'extras' | 'market'>
+
+/** What an hour of an offer costs, in micro-dollars. */
+export interface HourlyCost {
+  /** Of the machine itself: 0 in a capacity block, which is paid in advance. */
+  readonly machine: number
+  /** Of what is billed beside it while it lives. */
+  readonly extras: number
+}
+
+/** @returns null when a price is unknown */
+export function hourlyCost({ price, extras, market }: Priced): HourlyCost | null {
+  const machine = market === 'capacity-block' ? 0 : price === null ? null : toMicros(price.usdPerHour)
+  const beside = extras === null ? null : sum(extras.map(extra => toMicros(extra.usdPerHour)))
+  return machine === null || beside === null ? null : { machine, extras: beside }
+}
+
+/** Below this a machine has hardly booted: renting it would be waste. In milliseconds. */
+export const shortestTtlMs = 10 * 60_000
+
+/** For how long an offer may be rented, or why not at all. */
+export type Affordable =
+  | { readonly kind: 'affordable'; readonly ttlMs: number; readonly isCutByBudget: boolean }
+  /** A sentence's end, after the words for the offer: `costs $5.75 an hour: …` */
+  | { readonly kind: 'refused'; readonly reason: string }
+
+export interface Affording {
+  /** The time limit that was asked for, in milliseconds. */
+  readonly ttlMs: number
+  /** Decimal USD for machine and extras together; null without a limit. */
+  readonly budgetUsd: number | null
+  readonly offer: Priced
+}
+
+/**
+ * min(ttl, budget ÷ all hourly costs), in whole seconds. A budget is refused when it pays for less than ten minutes (and
+ * less than the ttl), and when a price is unknown. What a capacity block costs is paid already: only extras count.
+ */
+export function effectiveTtl({ ttlMs, budgetUsd, offer }: Affording): Affordable {
+  const whole: Affordable = { kind: 'affordable', ttlMs, isCutByBudget: false }
+  if (budgetUsd === null) return whole
+  const hourly = hourlyCost(offer)
+  if (hourly === null) {
+    const isMachine = offer.price === null && offer.market !== 'capacity-block'
+    const what = isMachine ? 'its price is' : 'the price of its storage or address is'
+    return {
+      kind: 'refused',
+      reason: `${what} unknown, so nobody can say how long a budget of ${formatUsd(budgetUsd)} lasts`,
+    }
+  }
+  const total = hourly.machine + hourly.extras
+  if (total === 0) return whole
+  // Whole numbers without a largest one: micro-dollars times seconds outgrow a double.
+  const seconds = Number((BigInt(toMicros(budgetUsd)) * 3600n) / BigInt(total))
+  if (seconds * 1000 >= ttlMs) return whole
+  if (seconds * 1000 < Math.min(shortestTtlMs, ttlMs)) {
+    return {
+      kind: 'refused',
+      reason: `costs ${formatUsd(toUsd(total))} an hour with all that is billed beside it: a budget of ${formatUsd(budgetUsd)} lasts ${formatDuration(seconds * 1000)}, less than ${formatDuration(shortestTtlMs)}`,
+    }
+  }
+  return { kind: 'affordable', ttlMs: seconds * 1000, isCutByBudget: true }
+}
+
+/**
+ * Why an offer is beyond `max-price-per-hour`, which is about the price of the machine itself, as lists of prices and
+ * the output `price-per-hour` are; null when it is not. A sentence's end, after the words for the offer.
+ */
+export function priceRefusal({ price, market }: Priced, maxUsdPerHour: number | null): string | null {
+  if (maxUsdPerHour === null || market === 'capacity-block') return null
+  if (price === null)
+    return `its price is unknown, so nobody can say whether it is within ${formatUsd(maxUsdPerHour)} an hour`
+  return toMicros(price.usdPerHour) <= toMicros(maxUsdPerHour)
+    ? null
+    : `costs ${formatUsd(price.usdPerHour)} an hour, more than ${formatUsd(maxUsdPerHour)}`
+}

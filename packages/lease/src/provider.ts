@@ -76,8 +76,12 @@ export interface GpuProvider<W = never> {
    * A machine without the exact repository (and lease) mark is never among them.
    */
   find(search: Search, places: readonly Place[]): Promise<readonly Machine[]>
-  /** Asks to end them all; one that cannot be ended does not stop the others. */
+  /**
+   * Asks to end them all, and to close what asked for them (`Machine.requests`); one that cannot be ended does not stop
+   * the others. Machines that have ended may be among them when their request is still open: then only that is closed.
+   */
   terminate(machines: readonly Machine[]): Promise<readonly TerminateRefusal[]>
+  /** One look; requests that are still open are `left` with the kind `request`. */
   remains(machines: readonly Machine[]): Promise<Remains>
   /** What is no machine and carries the exact marks of a lease of the repository; nothing that a living machine uses. */
   strays(repository: string, places: readonly Place[]): Promise<readonly Stray[]>
@@ -86,13 +90,29 @@ export interface GpuProvider<W = never> {
   /** Where a person looks for what a launch may have left, and the command that ends it. */
   describeLaunch(token: string, place: Place): Left
   describeMachine(machine: Machine): Left
+  /** Where a person looks at a place that could not be asked; what to do there goes into `byHand`. */
+  describePlace?(place: Place): Left
+  /** The provider itself took this machine back, as its state reason tells. Absent where that does not happen. */
+  isInterruption?(machine: Machine): boolean
+  /** A machine that is interrupted before it is so old costs nothing by itself, in seconds. Absent: it always costs. */
+  readonly freeInterruptionSeconds?: number
 }
 
 /** The ports that launching and ending use. */
 export type LaunchingProvider = Pick<GpuProvider, 'launch' | 'find'>
 export type EndingProvider = Pick<
   GpuProvider,
-  'name' | 'minimumBilledSeconds' | 'find' | 'terminate' | 'remains' | 'describeLaunch' | 'describeMachine'
->
+  | 'name'
+  | 'minimumBilledSeconds'
+  | 'find'
+  | 'terminate'
+  | 'remains'
+  | 'describeLaunch'
+  | 'describeMachine'
+  | 'describePlace'
+  | 'isInterruption'
+  | 'freeInterruptionSeconds'
+> &
+  Partial<Pick<GpuProvider, 'strays' | 'endStrays'>>
 /** The port that a sweep uses. */
 export type SweepingProvider = EndingProvider & Pick<GpuProvider, 'strays' | 'endStrays'>

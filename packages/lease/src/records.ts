@@ -1,12 +1,6 @@
-import type { Records } from '@gpu-actions/action-kit/ports'
 import * as v from 'valibot'
 import { launchFaults } from './launch-fault.ts'
-
-const object = <const E extends v.ObjectEntries>(entries: E) => v.pipe(v.object(entries), v.readonly())
-const list = <S extends v.GenericSchema>(item: S) => v.pipe(v.array(item), v.readonly())
-/** UTC, ISO 8601. */
-const instant = v.pipe(v.string(), v.isoTimestamp())
-const count = v.pipe(v.number(), v.integer(), v.minValue(0))
+import { count, instant, kind, list, object, placeSchema } from './record-kind.ts'
 
 const ownerSchema = object({
   /** `owner/name` */
@@ -17,8 +11,6 @@ const ownerSchema = object({
   /** The job's id in the workflow file. */
   job: v.string(),
 })
-
-const placeSchema = object({ account: v.string(), region: v.string() })
 
 const priceSchema = object({
   /** Decimal USD per hour. */
@@ -119,6 +111,8 @@ const attemptSchema = object({
   endedAt: v.nullable(instant),
   /** Calls sent with this token. */
   calls: count,
+  /** Those of them whose outcome nobody knows; absent in records of an earlier version. */
+  lostCalls: v.exactOptional(count),
   /** Time spent backing off within this attempt, in seconds. */
   waitedSeconds: v.number(),
   /** null while the call is under way, or when its caller died */
@@ -199,6 +193,8 @@ const endedMachineSchema = object({
   extras: v.optional(v.nullable(list(extraSchema)), null),
   /** Decimal USD of the machine and what is billed beside it, null when the machine's price is unknown or was prepaid. */
   costUsd: v.nullable(v.number()),
+  /** Why there is no cost (prepaid, price unknown), as a sentence; absent when there is one. */
+  noCost: v.exactOptional(v.string()),
   /** Why the machine itself cost nothing (an interruption in its first hour), as a sentence; null when it did. */
   freeOfCharge: v.optional(v.nullable(v.string()), null),
   /** From launch until its first use, else until it was usable; null when neither was recorded. */
@@ -289,31 +285,7 @@ export type EndedMachine = v.InferOutput<typeof endedMachineSchema>
 export type EndedResource = v.InferOutput<typeof endedResourceSchema>
 export type Receipt = v.InferOutput<typeof receiptSchema>
 
-/** A record of the run directory: its file and its schema. */
-export interface RecordKind<T> {
-  readonly file: string
-  /** @throws v.ValiError when it is something else */
-  parse(value: unknown): T
-  /** @returns undefined when the run directory has none */
-  read(records: Records): Promise<T | undefined>
-  write(records: Records, record: T): Promise<void>
-}
-
-function kind<S extends v.GenericSchema<unknown, { readonly schema: string }>>(
-  file: string,
-  schema: S,
-): RecordKind<v.InferOutput<S>> {
-  const parse = (value: unknown): v.InferOutput<S> => v.parse(schema, value)
-  return {
-    file,
-    parse,
-    read: async records => {
-      const found = await records.read(file)
-      return found === undefined ? undefined : parse(found)
-    },
-    write: (records, record) => records.write(file, record),
-  }
-}
+export type { RecordKind } from './record-kind.ts'
 
 export const leaseRecord = kind('lease.json', leaseSchema)
 export const attemptsRecord = kind('attempts.json', attemptsSchema)
