@@ -1,6 +1,7 @@
 import {
   CreateTagsCommand,
   DescribeAvailabilityZonesCommand,
+  DescribeFleetsCommand,
   DescribeImagesCommand,
   DescribeInstancesCommand,
   DescribeInstanceTypeOfferingsCommand,
@@ -8,7 +9,6 @@ import {
   DescribeRegionsCommand,
   DescribeRouteTablesCommand,
   DescribeSecurityGroupsCommand,
-  DescribeSpotPriceHistoryCommand,
   DescribeSubnetsCommand,
   DescribeVpcsCommand,
   paginateDescribeInstances,
@@ -91,7 +91,7 @@ describe('what stands in the world', () => {
         type.GpuInfo?.TotalGpuMemoryInMiB,
       ]),
     ).toEqual([
-      ['g5.2xlarge', 8, 32_768, 'A10G', 1, 24_576],
+      ['g5.2xlarge', 8, 32_768, 'A10G', 1, 22_888],
       ['p4d.24xlarge', 96, 1_179_648, 'A100', 8, 327_680],
       ['t3.micro', 2, 1024, undefined, undefined, undefined],
     ])
@@ -177,7 +177,7 @@ describe('what stands in the world', () => {
   test('has regions and zones', async () => {
     const { Regions } = await rig.ec2.send(new DescribeRegionsCommand({}))
     const { AvailabilityZones } = await rig.ec2.send(new DescribeAvailabilityZonesCommand({}))
-    expect(Regions?.map(({ RegionName }) => RegionName)).toEqual(['us-west-2', 'us-east-1'])
+    expect(Regions?.map(({ RegionName }) => RegionName)).toEqual(['us-west-2', 'us-east-1', 'eu-central-1'])
     expect(AvailabilityZones?.map(({ ZoneName, State }) => [ZoneName, State])).toEqual([
       ['us-west-2a', 'available'],
       ['us-west-2b', 'available'],
@@ -186,8 +186,8 @@ describe('what stands in the world', () => {
   })
 
   test('does not have what is not covered, and says so by name', async () => {
-    const error = await rig.ec2.send(new DescribeSpotPriceHistoryCommand({})).catch((e: unknown) => e)
+    const error = await rig.ec2.send(new DescribeFleetsCommand({})).catch((e: unknown) => e)
     expect(error).toMatchObject({ name: 'InvalidAction', $metadata: { httpStatusCode: 400 } })
-    expect(String(error)).toContain('DescribeSpotPriceHistory')
+    expect(String(error)).toContain('DescribeFleets')
   })
 })

@@ -1,29 +1,41 @@
 import { AwsError } from '../aws/errors.ts'
-import { texts, type QueryNode } from '../aws/query.ts'
+import { flag, texts, type QueryNode } from '../aws/query.ts'
 import { items, type Xml } from '../aws/xml.ts'
-import { regions, type RegionData, type ZoneData } from '../world/network.ts'
+import { regions, regionsNotOptedIn, type RegionData, type ZoneData } from '../world/network.ts'
 import type { Fields } from './filters.ts'
 import { select, type Answer } from './select.ts'
 
-/** DescribeRegions: the regions of the world, none of which needs an opt-in. */
+interface ListedRegion {
+  readonly name: string
+  readonly optIn: 'opt-in-not-required' | 'not-opted-in'
+}
+
+const listedRegions: readonly ListedRegion[] = [
+  ...regions.map(({ name }) => ({ name, optIn: 'opt-in-not-required' as const })),
+  ...regionsNotOptedIn.map(name => ({ name, optIn: 'not-opted-in' as const })),
+]
+
+/** DescribeRegions: those that the account can use; all of them with `AllRegions`, or where they are named. */
 export function describeRegions(node: QueryNode): Answer {
-  const fields: Fields<RegionData> = {
+  const fields: Fields<ListedRegion> = {
     'region-name': ({ name }) => [name],
     endpoint: ({ name }) => [`ec2.${name}.amazonaws.com`],
-    'opt-in-status': () => ['opt-in-not-required'],
+    'opt-in-status': ({ optIn }) => [optIn],
   }
   const names = texts(node, 'RegionName')
   for (const name of names) {
-    if (!regions.some(region => region.name === name))
+    if (!listedRegions.some(region => region.name === name))
       throw new AwsError('InvalidParameterValue', `Invalid region names: [${name}]`)
   }
-  const wanted = { ids: names, key: ({ name }: RegionData) => name, code: 'InvalidParameterValue', word: 'region' }
-  const view = ({ name }: RegionData): Xml => ({
+  const isAll = names.length > 0 || flag(node, 'AllRegions') === true
+  const listed = listedRegions.filter(({ optIn }) => isAll || optIn !== 'not-opted-in')
+  const wanted = { ids: names, key: ({ name }: ListedRegion) => name, code: 'InvalidParameterValue', word: 'region' }
+  const view = ({ name, optIn }: ListedRegion): Xml => ({
     regionName: name,
     regionEndpoint: `ec2.${name}.amazonaws.com`,
-    optInStatus: 'opt-in-not-required',
+    optInStatus: optIn,
   })
-  return { regionInfo: items(select(node, regions, fields, wanted).map(view)) }
+  return { regionInfo: items(select(node, listed, fields, wanted).map(view)) }
 }
 
 /** DescribeAvailabilityZones of the region. */

@@ -16,10 +16,16 @@ const typeFields: Fields<InstanceTypeData> = {
   'burstable-performance-supported': ({ burstable }) => [burstable],
   'instance-storage-supported': ({ store }) => [store !== null],
   hypervisor: ({ hypervisor }) => [hypervisor],
-  'supported-usage-class': () => ['on-demand', 'spot'],
+  'supported-usage-class': type => usageClasses(type),
   'supported-root-device-type': () => ['ebs'],
   'supported-virtualization-type': () => ['hvm'],
 }
+
+const usageClasses = ({ inBlocks }: InstanceTypeData): readonly string[] => [
+  'on-demand',
+  'spot',
+  ...(inBlocks ? ['capacity-block'] : []),
+]
 
 /** DescribeInstanceTypes. */
 export function describeInstanceTypes(node: QueryNode, region: RegionData): { readonly [name: string]: Xml } {
@@ -50,7 +56,7 @@ function typeView(type: InstanceTypeData): Xml {
     instanceType: type.name,
     currentGeneration: type.currentGeneration,
     freeTierEligible: type.name === 't3.micro',
-    supportedUsageClasses: items(['on-demand', 'spot']),
+    supportedUsageClasses: items(usageClasses(type)),
     supportedRootDeviceTypes: items(['ebs']),
     supportedVirtualizationTypes: items(['hvm']),
     bareMetal: false,

@@ -15,7 +15,11 @@ export interface ImageData {
 /** The account that publishes the Deep Learning AMIs; its owner alias is `amazon`. */
 export const imageOwner = '898082745236'
 
-const tails: Readonly<Record<string, string>> = { 'us-west-2': '77000002', 'us-east-1': '77000001' }
+const tails: Readonly<Record<string, string>> = {
+  'us-west-2': '77000002',
+  'us-east-1': '77000001',
+  'eu-central-1': '77000003',
+}
 
 const kinds = [
   {

@@ -83,6 +83,13 @@ function region(name: string, zoneIdPrefix: string, tail: string): RegionData {
 export const regions: readonly RegionData[] = [
   region('us-west-2', 'usw2', '77000002'),
   region('us-east-1', 'use1', '77000001'),
+  region('eu-central-1', 'euc1', '77000003'),
 ]
+
+/**
+ * Regions that the account has not opted in to: DescribeRegions lists them when it is asked for all, and they refuse
+ * every call as AWS does, which does not know the account's keys there.
+ */
+export const regionsNotOptedIn: readonly string[] = ['eu-south-1']
 
 export const regionNamed = (name: string): RegionData | undefined => regions.find(data => data.name === name)
