@@ -11,6 +11,8 @@ import type { Machine, MachineSpec } from './machine/index.ts'
 import type { Capacity, ClusterApiShape, Timings } from './scenario.ts'
 import type { SsmState } from './ssm/model.ts'
 import type { Sessions } from './sts/sessions.ts'
+import type { SpotMarket } from './world/markets.ts'
+import type { QuotaValues } from './world/quotas.ts'
 
 /** Everything that the services share. */
 export interface Cloud {
@@ -22,7 +24,11 @@ export interface Cloud {
   readonly python: string | null
   readonly clock: CloudClock
   readonly timings: Timings
+  /** When the cloud was started, in ms; schedules and reservations count from here. */
+  readonly startedAt: number
   readonly capacity: Capacity
+  readonly spot: SpotMarket
+  readonly quotas: QuotaValues
   /** Which of the replies that are not certain the cluster API gives. */
   readonly clusterApi: ClusterApiShape
   readonly limits: RequestLimits

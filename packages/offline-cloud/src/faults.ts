@@ -10,6 +10,7 @@ export const faultKinds = [
   'slow-boot',
   'never-registers',
   'boot-terminated',
+  'spot-interruption',
   'expired-credentials',
   'results-down',
   'agent-never-active',
@@ -60,7 +61,7 @@ export const faultList = v.array(faultSchema)
 
 /** A call, or a launch, that a fault may fit. */
 export interface FaultTarget {
-  readonly service: 'ec2' | 'ssm' | 'sts' | 'cognito-idp' | 'github' | 'cluster'
+  readonly service: 'ec2' | 'ssm' | 'sts' | 'cognito-idp' | 'servicequotas' | 'pricing' | 'github' | 'cluster'
   readonly operation: string
   readonly region?: string
   readonly zone?: string

@@ -10,6 +10,7 @@ export type {
   CommandState,
   InstanceState,
   JobView,
+  SpotRequestState,
 } from './control/state.ts'
 export type { Fault, FaultKind } from './faults.ts'
 export type { ClusterApiShape } from './scenario.ts'
@@ -19,7 +20,9 @@ export { account, instanceProfiles, roles } from './world/account.ts'
 export { appClients, cognito } from './world/cognito.ts'
 export { images } from './world/images.ts'
 export { instanceTypes } from './world/instance-types.ts'
-export { regions } from './world/network.ts'
+export { regions, regionsNotOptedIn } from './world/network.ts'
+export { onDemandPrice } from './world/prices.ts'
+export { quotas } from './world/quotas.ts'
 
 /**
  * Starts the offline cloud on 127.0.0.1. Throws a RangeError that says what is wrong with a scenario, and the system's

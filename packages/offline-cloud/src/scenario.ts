@@ -1,6 +1,9 @@
 import * as v from 'valibot'
 import { clusterApiSchema, defaultShape, type ClusterApiShape } from './cluster/shape.ts'
 import { faultList } from './faults.ts'
+import { reservationsSchema, spotSchema } from './world/markets.ts'
+import { quotasSchema } from './world/quotas.ts'
+import { scheduleSchema } from './world/schedule.ts'
 
 export type { ClusterApiShape } from './cluster/shape.ts'
 
@@ -15,6 +18,8 @@ const scenarioSchema = v.strictObject({
       consistencySeconds: v.exactOptional(seconds),
       deliverySeconds: v.exactOptional(seconds),
       releaseSeconds: v.exactOptional(seconds),
+      spotNoticeSeconds: v.exactOptional(seconds),
+      spotClosingSeconds: v.exactOptional(seconds),
     }),
   ),
   faults: v.exactOptional(faultList),
@@ -23,7 +28,10 @@ const scenarioSchema = v.strictObject({
   cognito: v.exactOptional(
     v.strictObject({ tokenSeconds: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(1))) }),
   ),
-  capacity: v.exactOptional(v.record(v.string(), v.record(v.string(), v.pipe(v.number(), v.integer(), v.minValue(0))))),
+  capacity: v.exactOptional(v.record(v.string(), v.record(v.string(), scheduleSchema))),
+  spot: v.exactOptional(spotSchema),
+  quotas: v.exactOptional(quotasSchema),
+  reservations: v.exactOptional(reservationsSchema),
 })
 
 /**
@@ -31,8 +39,11 @@ const scenarioSchema = v.strictObject({
  * registers with SSM `registrationSeconds` after its boot, takes `shutdownSeconds` to end, its volumes and interfaces
  * another `releaseSeconds`; what is new stays invisible to reads for `consistencySeconds`; a command reaches its
  * machine after `deliverySeconds`. `capacity` says how many machines may live at once, by zone and type
- * (`{ 'us-west-2a': { 'g5.2xlarge': 1 } }`); what it does not name has no limit. `limits: none`
- * switches the request limits off. `clusterApi` chooses among the replies
+ * (`{ 'us-west-2a': { 'g5.2xlarge': 1 } }`); what it does not name has no limit. A number may
+ * be a schedule in the cloud's time since its start. `spot`, `quotas` and `reservations` are the other markets: the
+ * README has their forms. A spot instance gets its notice `spotNoticeSeconds` ahead; its request is closed
+ * `spotClosingSeconds` after the user has ended it. `limits: none` switches the request
+ * limits off. `clusterApi` chooses among the replies
  * that are known of the cluster API. `cognito.tokenSeconds` is how long id and access tokens live (AWS: from 300), for
  * a token that expires in the middle of a run without a move of the clock.
  */
@@ -48,6 +59,8 @@ const defaults: Timings = {
   consistencySeconds: 0.3,
   deliverySeconds: 0.05,
   releaseSeconds: 0.3,
+  spotNoticeSeconds: 120,
+  spotClosingSeconds: 60,
 }
 
 /** Checks a scenario and names what is wrong with it. */

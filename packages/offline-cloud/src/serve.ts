@@ -13,6 +13,7 @@ import { emptyClusters } from './cluster/model.ts'
 import { createUserPool } from './cognito/pool.ts'
 import { stateOf, type CloudState } from './control/state.ts'
 import { emptyEc2 } from './ec2/model.ts'
+import { openReservations } from './ec2/reservations.ts'
 import { createFaults, readFaults, type Fault } from './faults.ts'
 import { createArtifactStore } from './github/artifact-store.ts'
 import { createIssuer } from './github/issuer.ts'
@@ -79,7 +80,10 @@ export async function serveCloud(
     python: options.python === undefined ? (process.env['GPU_ACTIONS_PYTHON'] ?? null) : options.python,
     clock,
     timings: timingsOf(scenario),
+    startedAt: clock.now(),
     capacity: scenario.capacity ?? {},
+    spot: scenario.spot ?? {},
+    quotas: scenario.quotas ?? {},
     clusterApi: clusterApiOf(scenario),
     limits: scenario.limits === 'none' ? noLimits : createRequestLimits(() => clock.now()),
     faults: createFaults(() => clock.now()),
@@ -95,6 +99,7 @@ export async function serveCloud(
     machines: new Map(),
   }
   cloud.faults.add(scenario.faults ?? [])
+  openReservations(cloud, scenario.reservations ?? [])
   clock.onAdvance(() => {
     for (const machine of cloud.machines.values()) machine.clockMoved()
   })

@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import { answerAws } from './aws/gateway.ts'
 import type { Cloud } from './cloud.ts'
 import { clusterRoutes } from './cluster/routes.ts'
+import { interruptRoutes } from './control/interrupt.ts'
 import { controlRoutes } from './control/routes.ts'
 import { cutReply, type Bindings } from './cut.ts'
 import { signingKeys } from './cognito/signing-keys.ts'
@@ -19,6 +20,7 @@ export function createApp(cloud: Cloud, requestToken: string): Hono<{ Bindings: 
     context.header('Date', new Date(cloud.clock.now()).toUTCString())
   })
   app.route('/', controlRoutes(cloud))
+  app.route('/', interruptRoutes(cloud))
   app.route('/', githubRoutes(cloud, requestToken))
   app.route(clusterApiPath, clusterRoutes(cloud))
   app.get('/:pool/.well-known/jwks.json', context => {

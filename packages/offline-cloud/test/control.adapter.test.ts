@@ -21,7 +21,7 @@ describe('the state endpoint', () => {
     await refusal(rig.ec2.send(new DescribeInstancesCommand({ InstanceIds: ['i-0123456789abcdef0'] })))
     const state = await stateOf(rig.cloud.url)
     expect(state).toEqual(JSON.parse(JSON.stringify({ ...rig.cloud.state(), now: state.now })))
-    expect(state.living).toEqual({ instances: 1, volumes: 1, interfaces: 1, clusters: 0 })
+    expect(state.living).toEqual({ instances: 1, volumes: 1, interfaces: 1, clusters: 0, spotRequests: 0 })
     expect(state.instances[0]).toMatchObject({
       id,
       type: 'g5.2xlarge',

@@ -150,16 +150,12 @@ describe('RunInstances', () => {
       { TagSpecifications: [{ ResourceType: 'vpc', Tags: [{ Key: 'a', Value: 'b' }] }] },
       'InvalidParameterValue',
     ],
-    [
-      'what the cloud does not cover',
-      { InstanceMarketOptions: { MarketType: 'spot' as const } },
-      'UnsupportedOperation',
-    ],
+    ['what the cloud does not cover', { LaunchTemplate: { LaunchTemplateName: 'mine' } }, 'UnsupportedOperation'],
   ]
   test.each(refused)('refuses %s', async (_, more, code) => {
     const rig = await startRig()
     expect(await refusal(rig.ec2.send(new RunInstancesCommand(launchInput(more))))).toBe(code)
-    expect(rig.cloud.state().living).toEqual({ instances: 0, volumes: 0, interfaces: 0, clusters: 0 })
+    expect(rig.cloud.state().living).toEqual({ instances: 0, volumes: 0, interfaces: 0, clusters: 0, spotRequests: 0 })
   })
 
   test('takes user data of exactly 16 KB', async () => {

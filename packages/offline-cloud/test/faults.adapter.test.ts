@@ -84,7 +84,7 @@ describe('faults', () => {
       StateReason: { Code: stateReason },
     })
     await rig.advance(5)
-    expect(rig.cloud.state().living).toEqual({ instances: 0, volumes: 0, interfaces: 0, clusters: 0 })
+    expect(rig.cloud.state().living).toEqual({ instances: 0, volumes: 0, interfaces: 0, clusters: 0, spotRequests: 0 })
   })
 
   test('keep a machine from registering, or make it slow', async () => {

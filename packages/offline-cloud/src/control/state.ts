@@ -1,5 +1,6 @@
 import type { Call } from '../calls.ts'
 import type { Cloud } from '../cloud.ts'
+import { isLiving } from '../ec2/spot-requests.ts'
 import { clusterViews, type ClusterView } from './clusters.ts'
 
 export type { ClusterView, JobView } from './clusters.ts'
@@ -7,16 +8,19 @@ export type { ClusterView, JobView } from './clusters.ts'
 /** What the state endpoint shows. Times are UTC ISO on the cloud's clock. */
 export interface CloudState {
   readonly now: string
-  /** What still exists: instances that are not terminated, volumes, interfaces, clusters that are not deleted. */
+  /** What still exists: instances that are not terminated, volumes, interfaces, clusters that are not deleted, spot
+   * requests that are open or active. */
   readonly living: {
     readonly instances: number
     readonly volumes: number
     readonly interfaces: number
     readonly clusters: number
+    readonly spotRequests: number
   }
   readonly instances: readonly InstanceState[]
   readonly volumes: readonly AttachableState[]
   readonly interfaces: readonly AttachableState[]
+  readonly spotRequests: readonly SpotRequestState[]
   readonly parameters: readonly { readonly name: string; readonly type: string }[]
   readonly commands: readonly CommandState[]
   readonly artifacts: readonly ArtifactState[]
@@ -41,9 +45,22 @@ export interface InstanceState {
   readonly terminatedAt: string | null
   readonly volumes: readonly string[]
   readonly interfaces: readonly string[]
+  readonly lifecycle: 'spot' | 'capacity-block' | null
+  readonly spotRequestId: string | null
+  readonly capacityReservationId: string | null
   readonly ssm: 'offline' | 'online'
   /** The user data as text, null for none. */
   readonly userData: string | null
+}
+
+export interface SpotRequestState {
+  readonly id: string
+  readonly region: string
+  readonly type: string
+  readonly state: string
+  readonly statusCode: string
+  readonly instanceId: string | null
+  readonly tags: Readonly<Record<string, string>>
 }
 
 /** A volume or a network interface. */
@@ -78,6 +95,7 @@ export function stateOf(cloud: Cloud): CloudState {
   const instances = [...cloud.ec2.instances.values()]
   const volumes = [...cloud.ec2.volumes.values()]
   const interfaces = [...cloud.ec2.interfaces.values()]
+  const spotRequests = [...cloud.ec2.spotRequests.values()]
   const attachable = ({ id, instance, state, tags }: (typeof volumes)[number] | (typeof interfaces)[number]) => ({
     id,
     instanceId: instance,
@@ -91,6 +109,7 @@ export function stateOf(cloud: Cloud): CloudState {
       volumes: volumes.length,
       interfaces: interfaces.length,
       clusters: [...cloud.clusters.clusters.values()].filter(({ deletedAt }) => deletedAt === null).length,
+      spotRequests: spotRequests.filter(isLiving).length,
     },
     instances: instances.map(instance => ({
       id: instance.id,
@@ -107,11 +126,23 @@ export function stateOf(cloud: Cloud): CloudState {
       terminatedAt: instance.terminatedAt === null ? null : iso(instance.terminatedAt),
       volumes: instance.volumes,
       interfaces: instance.interfaces,
+      lifecycle: instance.lifecycle,
+      spotRequestId: instance.spotRequest,
+      capacityReservationId: instance.capacityReservation,
       ssm: instance.ssm,
       userData: instance.userData === null ? null : new TextDecoder().decode(instance.userData),
     })),
     volumes: volumes.map(attachable),
     interfaces: interfaces.map(attachable),
+    spotRequests: spotRequests.map(({ id, region, instanceType, state, status, instance, tags }) => ({
+      id,
+      region,
+      type: instanceType.name,
+      state,
+      statusCode: status.code,
+      instanceId: instance,
+      tags,
+    })),
     parameters: [...cloud.ssm.parameters.values()].map(({ name, type }) => ({ name, type })),
     commands: [...cloud.ssm.commands.values()].flatMap(({ id, comment, commands, invocations }) =>
       invocations.map(({ instanceId, status }) => ({ id, instanceId, status, comment, commands })),

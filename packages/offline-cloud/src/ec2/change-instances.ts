@@ -60,7 +60,7 @@ export function getConsoleOutput(cloud: Cloud, node: QueryNode, region: RegionDa
   }
 }
 
-/** CreateTags on instances, volumes and interfaces. */
+/** CreateTags on instances, volumes, interfaces and spot requests. */
 export function createTags(cloud: Cloud, node: QueryNode, region: RegionData): { readonly [name: string]: Xml } {
   const tags = readTags(node)
   const targets = texts(node, 'ResourceId').map(id => tagged(cloud, region, id))
@@ -81,7 +81,13 @@ function tagged(cloud: Cloud, region: RegionData, id: string): { tags: Tags } {
       ? ([cloud.ec2.volumes.get(id), 'InvalidVolume.NotFound', 'volume'] as const)
       : prefix === 'eni'
         ? ([cloud.ec2.interfaces.get(id), 'InvalidNetworkInterfaceID.NotFound', 'networkInterface'] as const)
-        : ([undefined, 'InvalidID', ''] as const)
+        : prefix === 'sir'
+          ? ([
+              cloud.ec2.spotRequests.get(id),
+              'InvalidSpotInstanceRequestID.NotFound',
+              'spot instance request',
+            ] as const)
+          : ([undefined, 'InvalidID', ''] as const)
   if (found === undefined || found.region !== region.name)
     throw new AwsError(
       code,

@@ -5,6 +5,7 @@ import { imageOf, type ImageData } from '../world/images.ts'
 import { typeNamed, type InstanceTypeData } from '../world/instance-types.ts'
 import type { RegionData, SecurityGroupData, SubnetData } from '../world/network.ts'
 import { readVolumePlans } from './block-devices.ts'
+import { readMarket, type MarketChoice } from './market-options.ts'
 import type { MetadataOptions, VolumePlan } from './model.ts'
 import { readTagSpecifications, type LaunchTags } from './tags.ts'
 
@@ -15,6 +16,7 @@ export interface LaunchRequest {
   readonly least: number
   readonly most: number
   readonly clientToken: string | undefined
+  readonly choice: MarketChoice
   /** The zone the caller asked for, by subnet or by name; null leaves the choice to EC2. */
   readonly zone: string | null
   readonly subnet: SubnetData | null
@@ -37,7 +39,8 @@ const covered = new Set([
   ...['Action', 'Version', 'DryRun', 'ClientToken', 'ImageId', 'InstanceType', 'MinCount', 'MaxCount', 'SubnetId'],
   ...['SecurityGroupId', 'SecurityGroup', 'UserData', 'TagSpecification', 'BlockDeviceMapping', 'IamInstanceProfile'],
   ...['InstanceInitiatedShutdownBehavior', 'MetadataOptions', 'NetworkInterface', 'Placement', 'KeyName'],
-  ...['EbsOptimized', 'Monitoring', 'DisableApiTermination'],
+  ...['EbsOptimized', 'Monitoring', 'DisableApiTermination', 'InstanceMarketOptions'],
+  'CapacityReservationSpecification',
 ])
 
 /** Reads and checks a launch. Throws what EC2 would answer; a parameter that is not covered is refused by name. */
@@ -46,6 +49,7 @@ export function readLaunchRequest(node: QueryNode, region: RegionData): LaunchRe
     if (!covered.has(name))
       throw new AwsError('UnsupportedOperation', `The offline cloud does not cover ${name} of RunInstances.`)
   }
+  const choice = readMarket(node)
   const card = readCard(node)
   const { zone, subnet } = readPlace(node, card, region)
   const { image, type } = readImageAndType(node, region)
@@ -59,6 +63,7 @@ export function readLaunchRequest(node: QueryNode, region: RegionData): LaunchRe
     type,
     ...readCounts(node),
     clientToken,
+    choice,
     zone,
     subnet,
     groups: readGroups(node, card, region),
@@ -67,7 +72,7 @@ export function readLaunchRequest(node: QueryNode, region: RegionData): LaunchRe
     profile: readProfile(node),
     userData: readUserData(text(node, 'UserData')),
     volumes: readVolumePlans(node, image),
-    tags: readTagSpecifications(node),
+    tags: readTagSpecifications(node, choice.market === 'spot'),
     onShutdown: readShutdownBehaviour(node),
     isProtected: flag(node, 'DisableApiTermination') ?? false,
     ebsOptimized: flag(node, 'EbsOptimized') ?? false,

@@ -5,12 +5,15 @@ import type { Fault } from '../faults.ts'
 import type { Session } from '../sts/sessions.ts'
 import { account, instanceProfiles } from '../world/account.ts'
 import type { Instance } from './model.ts'
+import { instanceEnded, requestOf } from './spot-requests.ts'
 
 /** What was decided about an instance's boot when it was launched. */
 export interface BootPlan {
   readonly slowBy: number
   readonly neverRegisters: boolean
   readonly terminated: Fault | null
+  /** What happens once it runs. */
+  readonly whenRunning: () => void
 }
 
 interface Reason {
@@ -60,6 +63,7 @@ export function begin(cloud: Cloud, instance: Instance, plan: BootPlan): void {
     }
     instance.state = 'running'
     instance.runningAt = cloud.clock.now()
+    plan.whenRunning()
     cloud.clock.after(seconds(plan.slowBy), () => boot(cloud, instance, plan.neverRegisters))
   })
 }
@@ -110,7 +114,13 @@ function register(cloud: Cloud, instance: Instance, neverRegisters: boolean): vo
 function poweredOff(cloud: Cloud, instance: Instance): void {
   if (instance.state !== 'running') return
   explain(instance, byGuest(cloud.clock.now()))
-  if (instance.onShutdown === 'terminate') return end(cloud, instance)
+  // A one-time spot instance cannot be stopped: its guest's shutdown ends it.
+  const isOneTime = requestOf(cloud, instance)?.type === 'one-time'
+  if (instance.onShutdown === 'terminate' || isOneTime) return end(cloud, instance)
+  stop(cloud, instance)
+}
+
+function stop(cloud: Cloud, instance: Instance): void {
   instance.state = 'stopping'
   instance.ssm = 'offline'
   halt(cloud, instance)
@@ -124,6 +134,27 @@ export function terminate(cloud: Cloud, instance: Instance): void {
   if (instance.state === 'shutting-down' || instance.state === 'terminated') return
   explain(instance, byUser(cloud.clock.now()))
   end(cloud, instance)
+}
+
+const byEc2 = (cloud: Cloud, code: string, words: string): Reason => ({
+  code,
+  message: `${code}: ${words}`,
+  transition: `Service initiated ${stamp(cloud.clock.now())}`,
+})
+
+/** Ends an instance because EC2 wants its capacity back; one that is already ending is left alone. */
+export function takeAway(cloud: Cloud, instance: Instance, code: string, words: string): void {
+  if (instance.state === 'shutting-down' || instance.state === 'terminated') return
+  explain(instance, byEc2(cloud, code, words))
+  end(cloud, instance)
+}
+
+/** Stops a running spot instance that was to be stopped, not ended, at an interruption; false if it no longer runs. */
+export function stopForCapacity(cloud: Cloud, instance: Instance): boolean {
+  if (instance.state !== 'running') return false
+  explain(instance, byEc2(cloud, 'Server.SpotInstanceShutdown', 'Spot instance shutdown'))
+  stop(cloud, instance)
+  return true
 }
 
 function end(cloud: Cloud, instance: Instance): void {
@@ -145,6 +176,7 @@ function finish(cloud: Cloud, instance: Instance): void {
   instance.state = 'terminated'
   instance.ssm = 'offline'
   instance.terminatedAt = cloud.clock.now()
+  instanceEnded(cloud, instance)
   cloud.clock.after(seconds(cloud.timings.releaseSeconds), () => release(cloud, instance))
 }
 

@@ -72,8 +72,8 @@ export interface Instance {
   terminatedAt: number | null
   ssm: 'offline' | 'online'
   registeredAt: number | null
-  /** The notice that EC2 takes a spot instance away: when it was given, and when the instance goes. */
-  interruption: { readonly noticeAt: number; readonly endsAt: number } | null
+  /** The notice that EC2 takes a spot instance away: when it was given, when the instance goes, and why. */
+  interruption: Interruption | null
   /** What the machine had printed when it went. */
   console: string
   /** Ids of the volumes and interfaces that it was launched with; they stay listed here when they are gone. */
@@ -112,6 +112,54 @@ export interface NetworkInterface {
   state: 'in-use' | 'available'
 }
 
+export interface Interruption {
+  readonly noticeAt: number
+  readonly endsAt: number
+  /** What its request comes to. */
+  readonly status: 'instance-terminated-no-capacity' | 'instance-terminated-by-price'
+}
+
+export interface SpotStatus {
+  readonly code: string
+  readonly message: string
+  readonly at: number
+}
+
+/** A spot request, as RunInstances makes one for each instance. `spotPrice` is the most it pays, USD an hour. */
+export interface SpotRequest {
+  readonly id: string
+  readonly region: string
+  readonly type: 'one-time' | 'persistent'
+  readonly onInterruption: 'terminate' | 'stop' | 'hibernate'
+  readonly spotPrice: number
+  readonly instanceType: InstanceTypeData
+  readonly imageId: string
+  readonly groups: readonly SecurityGroupData[]
+  readonly profile: string | null
+  readonly subnet: string | null
+  readonly created: number
+  readonly visibleAt: number
+  /** Where its instance was launched. */
+  readonly zone: ZoneData | null
+  tags: Tags
+  instance: string | null
+  state: 'open' | 'active' | 'closed' | 'cancelled' | 'disabled'
+  status: SpotStatus
+}
+
+/** A capacity reservation or a capacity block. `endsAt` is null for one without an end. */
+export interface Reservation {
+  readonly id: string
+  readonly region: string
+  readonly zone: ZoneData
+  readonly type: InstanceTypeData
+  readonly total: number
+  readonly kind: 'default' | 'capacity-block'
+  readonly created: number
+  readonly startsAt: number
+  readonly endsAt: number | null
+}
+
 /** What a client token stands for: the request it came with and the machines that it made. */
 export interface TokenUse {
   readonly request: string
@@ -123,6 +171,8 @@ export interface Ec2State {
   readonly instances: Map<string, Instance>
   readonly volumes: Map<string, Volume>
   readonly interfaces: Map<string, NetworkInterface>
+  readonly spotRequests: Map<string, SpotRequest>
+  readonly reservations: Map<string, Reservation>
   readonly tokens: Map<string, TokenUse>
   /** Counts the addresses that were given out. */
   addresses: number
@@ -132,6 +182,8 @@ export const emptyEc2 = (): Ec2State => ({
   instances: new Map(),
   volumes: new Map(),
   interfaces: new Map(),
+  spotRequests: new Map(),
+  reservations: new Map(),
   tokens: new Map(),
   addresses: 0,
 })

@@ -6,9 +6,11 @@ import type { Caller, Cloud } from '../cloud.ts'
 import { awsId } from '../ids.ts'
 import type { RegionData } from '../world/network.ts'
 import { readLaunchRequest, type LaunchRequest } from './launch-request.ts'
+import { interrupt } from './interruption.ts'
 import { begin, type BootPlan } from './lifecycle.ts'
-import type { Instance, NetworkInterface, Volume } from './model.ts'
+import type { Instance, NetworkInterface, SpotRequest, Volume } from './model.ts'
 import { choosePlace, type Place } from './placement.ts'
+import { fulfilledRequest } from './spot-requests.ts'
 import { reservationView } from './views.ts'
 
 /** RunInstances. Runs to its end without a pause, so two calls with one token can never launch twice. */
@@ -63,7 +65,10 @@ function launch(
 ): readonly Instance[] {
   const reservation = awsId('r')
   return Array.from({ length: place.count }, (_, launchIndex) => {
-    const instance = createInstance(cloud, request, region, place, reservation, launchIndex)
+    const { spot } = request.choice
+    const order = spot === null ? null : fulfilledRequest(cloud, request, spot, region.name, place.zone)
+    const instance = createInstance(cloud, request, region, place, { reservation, launchIndex, order })
+    if (order !== null) order.instance = instance.id
     cloud.ec2.instances.set(instance.id, instance)
     begin(cloud, instance, bootPlan(cloud, instance, caller))
     return instance
@@ -79,10 +84,17 @@ function bootPlan(cloud: Cloud, instance: Instance, caller: Caller): BootPlan {
     instanceType: instance.type.name,
   } as const
   const slow = cloud.faults.take(['slow-boot'], target)
+  const interrupted = instance.lifecycle === 'spot' ? cloud.faults.take(['spot-interruption'], target) : null
   return {
     slowBy: slow === null ? 0 : (slow.seconds ?? 30),
     neverRegisters: cloud.faults.take(['never-registers'], target) !== null,
     terminated: cloud.faults.take(['boot-terminated'], target),
+    whenRunning() {
+      if (interrupted === null) return
+      cloud.clock.after((interrupted.seconds ?? 30) * 1000, () =>
+        interrupt(cloud, instance, cloud.timings.spotNoticeSeconds),
+      )
+    },
   }
 }
 
@@ -112,10 +124,9 @@ function createInstance(
   request: LaunchRequest,
   region: RegionData,
   place: Place,
-  reservation: string,
-  launchIndex: number,
+  { reservation, launchIndex, order }: { reservation: string; launchIndex: number; order: SpotRequest | null },
 ): Instance {
-  const { image, type, tags } = request
+  const { image, type, tags, choice } = request
   const id = awsId('i')
   const now = cloud.clock.now()
   const visibleAt = now + cloud.timings.consistencySeconds * 1000
@@ -152,9 +163,9 @@ function createInstance(
     launchTime: Math.floor(now / 1000) * 1000,
     visibleAt,
     onShutdown: request.onShutdown,
-    lifecycle: null,
-    spotRequest: null,
-    capacityReservation: null,
+    lifecycle: choice.market === 'on-demand' ? null : choice.market,
+    spotRequest: order?.id ?? null,
+    capacityReservation: choice.reservation,
     isProtected: request.isProtected,
     ebsOptimized: request.ebsOptimized,
     userData: request.userData,

@@ -5,10 +5,13 @@ import type { Caller, Cloud } from '../cloud.ts'
 import type { RegionData } from '../world/network.ts'
 import { createTags, getConsoleOutput, terminateInstances } from './change-instances.ts'
 import { describeInstances, describeInstanceStatus } from './describe-instances.ts'
+import { describeCapacityReservations } from './describe-reservations.ts'
+import { cancelSpotInstanceRequests, describeSpotInstanceRequests } from './describe-spot.ts'
 import { describeInstanceTypeOfferings, describeInstanceTypes } from './describe-types.ts'
 import { describeImages } from './describe-images.ts'
 import { describeRouteTables, describeSecurityGroups, describeSubnets, describeVpcs } from './describe-network.ts'
 import { describeAvailabilityZones, describeRegions } from './describe-places.ts'
+import { describeSpotPriceHistory } from './price-history.ts'
 import { runInstances } from './run-instances.ts'
 import {
   deleteNetworkInterface,
@@ -38,6 +41,10 @@ const operations: Readonly<Record<string, Operation>> = {
   DescribeRouteTables: (_, node, region) => describeRouteTables(node, region),
   DescribeSecurityGroups: (_, node, region) => describeSecurityGroups(node, region),
   DescribeRegions: (_, node) => describeRegions(node),
+  DescribeSpotInstanceRequests: describeSpotInstanceRequests,
+  CancelSpotInstanceRequests: cancelSpotInstanceRequests,
+  DescribeSpotPriceHistory: describeSpotPriceHistory,
+  DescribeCapacityReservations: describeCapacityReservations,
   DescribeAvailabilityZones: (_, node, region) => describeAvailabilityZones(node, region),
 }
 

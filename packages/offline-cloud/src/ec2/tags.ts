@@ -28,18 +28,29 @@ export function checkCount(tags: Tags): void {
 }
 
 /** The kinds of resource that a launch can tag. */
-export const launchTagged = ['instance', 'volume', 'network-interface'] as const
+export const launchTagged = ['instance', 'volume', 'network-interface', 'spot-instances-request'] as const
 export type LaunchTags = Readonly<Record<(typeof launchTagged)[number], Tags>>
 
-/** Reads `TagSpecification.N` of a launch. */
-export function readTagSpecifications(node: QueryNode): LaunchTags {
-  const read: Record<(typeof launchTagged)[number], Tags> = { instance: {}, volume: {}, 'network-interface': {} }
+/** Reads `TagSpecification.N` of a launch, which may tag a spot request only if it makes one. */
+export function readTagSpecifications(node: QueryNode, isSpot: boolean): LaunchTags {
+  const read: Record<(typeof launchTagged)[number], Tags> = {
+    instance: {},
+    volume: {},
+    'network-interface': {},
+    'spot-instances-request': {},
+  }
   const seen = new Set<string>()
   for (const specification of list(node, 'TagSpecification')) {
     const type = text(specification, 'ResourceType') ?? ''
     const known = launchTagged.find(name => name === type)
     if (known === undefined) throw invalidValue(`'${type}' is not a valid taggable resource type for this operation.`)
     if (seen.has(type)) throw invalidValue(`The same resource type may not be specified more than once: ${type}`)
+    if (known === 'spot-instances-request' && !isSpot)
+      throw new AwsError(
+        'InvalidParameterCombination',
+        'You cannot specify tags for Spot instances requests if there is no Spot instances request being created by ' +
+          'the request.',
+      )
     seen.add(type)
     read[known] = readTags(specification)
   }

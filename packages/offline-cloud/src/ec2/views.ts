@@ -55,6 +55,9 @@ export function instanceView(cloud: Cloud, instance: Instance): Xml {
     blockDeviceMapping: items(isAlive && !isPending ? attachedVolumes(cloud, instance).map(mappingView) : []),
     virtualizationType: 'hvm',
     clientToken: instance.clientToken,
+    instanceLifecycle: instance.lifecycle ?? undefined,
+    spotInstanceRequestId: instance.spotRequest ?? undefined,
+    capacityReservationId: instance.capacityReservation ?? undefined,
     tagSet: tagSet(instance.tags),
     hypervisor: 'xen',
     networkInterfaceSet: items(
@@ -65,7 +68,10 @@ export function instanceView(cloud: Cloud, instance: Instance): Xml {
     ebsOptimized: instance.ebsOptimized,
     enaSupport: true,
     cpuOptions: { coreCount: type.vcpus / type.threadsPerCore, threadsPerCore: type.threadsPerCore },
-    capacityReservationSpecification: { capacityReservationPreference: 'open' },
+    capacityReservationSpecification:
+      instance.capacityReservation === null
+        ? { capacityReservationPreference: 'open' }
+        : { capacityReservationTarget: { capacityReservationId: instance.capacityReservation } },
     hibernationOptions: { configured: false },
     metadataOptions: {
       state: instance.state === 'pending' ? 'pending' : 'applied',

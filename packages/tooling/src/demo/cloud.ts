@@ -67,7 +67,7 @@ export const fetchArtifact = async (url: string, name: string): Promise<Uint8Arr
 export const isAnythingAlive = ({ living }: Pick<CloudState, 'living'>) =>
   Object.values(living).some(count => count > 0)
 
-/** `0 instances, 0 volumes, 0 interfaces, 0 clusters` */
+/** `0 instances, 0 volumes, 0 interfaces, 0 clusters, 0 spotRequests` */
 export const describeLiving = ({ living }: Pick<CloudState, 'living'>) =>
   Object.entries(living)
     .map(([kind, count]) => `${count} ${kind}`)
