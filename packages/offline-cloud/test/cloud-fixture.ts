@@ -4,7 +4,7 @@ import { SSMClient } from '@aws-sdk/client-ssm'
 import { STSClient } from '@aws-sdk/client-sts'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe } from '@jest/globals'
-import { images, startOfflineCloud, type OfflineCloud, type Scenario } from '../src/index.ts'
+import { images, startOfflineCloud, type CloudState, type OfflineCloud, type Scenario } from '../src/index.ts'
 import { isolation, type Machine } from '../src/machine/index.ts'
 import { serveCloud } from '../src/serve.ts'
 
@@ -117,6 +117,17 @@ export async function eventually<T>(look: () => Promise<T | undefined>, seconds 
     await delay(50)
   }
 }
+
+/** What lives according to the state endpoint: nothing but `more`. */
+export const living = (more: Partial<CloudState['living']> = {}): CloudState['living'] => ({
+  instances: 0,
+  volumes: 0,
+  interfaces: 0,
+  clusters: 0,
+  spotRequests: 0,
+  parameters: 0,
+  ...more,
+})
 
 /** The newest PyTorch image of us-west-2. */
 export const imageId = images.find(image => image.region === 'us-west-2')?.id ?? ''

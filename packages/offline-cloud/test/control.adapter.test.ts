@@ -7,7 +7,16 @@ import { createInterface } from 'node:readline'
 import { DescribeInstancesCommand, EC2Client, RunInstancesCommand } from '@aws-sdk/client-ec2'
 import { afterAll, describe, expect, test } from '@jest/globals'
 import type { CloudState } from '../src/index.ts'
-import { describeWithMachines, eventually, launch, launchInput, refusal, startRig, stopRigs } from './cloud-fixture.ts'
+import {
+  describeWithMachines,
+  eventually,
+  launch,
+  launchInput,
+  refusal,
+  startRig,
+  stopRigs,
+  living,
+} from './cloud-fixture.ts'
 
 afterAll(stopRigs)
 
@@ -21,7 +30,7 @@ describe('the state endpoint', () => {
     await refusal(rig.ec2.send(new DescribeInstancesCommand({ InstanceIds: ['i-0123456789abcdef0'] })))
     const state = await stateOf(rig.cloud.url)
     expect(state).toEqual(JSON.parse(JSON.stringify({ ...rig.cloud.state(), now: state.now })))
-    expect(state.living).toEqual({ instances: 1, volumes: 1, interfaces: 1, clusters: 0, spotRequests: 0 })
+    expect(state.living).toEqual(living({ instances: 1, volumes: 1, interfaces: 1 }))
     expect(state.instances[0]).toMatchObject({
       id,
       type: 'g5.2xlarge',

@@ -6,7 +6,7 @@ import {
 } from '@aws-sdk/client-ec2'
 import { afterAll, describe, expect, test } from '@jest/globals'
 import { images, regions } from '../src/index.ts'
-import { imageId, launch, launchInput, refusal, slow, startRig, stopRigs } from './cloud-fixture.ts'
+import { imageId, launch, launchInput, refusal, slow, startRig, stopRigs, living } from './cloud-fixture.ts'
 
 const west = regions[0]
 const subnetIn = (zone: string): string => west?.subnets.find(subnet => subnet.zone === zone)?.id ?? ''
@@ -155,7 +155,7 @@ describe('RunInstances', () => {
   test.each(refused)('refuses %s', async (_, more, code) => {
     const rig = await startRig()
     expect(await refusal(rig.ec2.send(new RunInstancesCommand(launchInput(more))))).toBe(code)
-    expect(rig.cloud.state().living).toEqual({ instances: 0, volumes: 0, interfaces: 0, clusters: 0, spotRequests: 0 })
+    expect(rig.cloud.state().living).toEqual(living())
   })
 
   test('takes user data of exactly 16 KB', async () => {

@@ -2,7 +2,7 @@ import { DescribeInstancesCommand, EC2Client, RunInstancesCommand } from '@aws-s
 import { DescribeInstanceInformationCommand, ListCommandsCommand } from '@aws-sdk/client-ssm'
 import { afterAll, describe, expect, test } from '@jest/globals'
 import type { Fault } from '../src/index.ts'
-import { eventually, launch, launchInput, refusal, slow, startRig, stopRigs } from './cloud-fixture.ts'
+import { eventually, launch, launchInput, refusal, slow, startRig, stopRigs, living } from './cloud-fixture.ts'
 
 afterAll(stopRigs)
 
@@ -84,7 +84,7 @@ describe('faults', () => {
       StateReason: { Code: stateReason },
     })
     await rig.advance(5)
-    expect(rig.cloud.state().living).toEqual({ instances: 0, volumes: 0, interfaces: 0, clusters: 0, spotRequests: 0 })
+    expect(rig.cloud.state().living).toEqual(living())
   })
 
   test('keep a machine from registering, or make it slow', async () => {

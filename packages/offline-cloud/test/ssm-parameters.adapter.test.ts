@@ -1,9 +1,15 @@
 import {
+  AddTagsToResourceCommand,
   DeleteParameterCommand,
+  DeleteParametersCommand,
   DescribeDocumentCommand,
+  DescribeParametersCommand,
+  type DescribeParametersCommandInput,
   GetParameterCommand,
   GetParametersCommand,
+  ListTagsForResourceCommand,
   PutParameterCommand,
+  RemoveTagsFromResourceCommand,
 } from '@aws-sdk/client-ssm'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { images } from '../src/index.ts'
@@ -64,4 +70,83 @@ test('An SSM operation that is not covered is refused by name', async () => {
   const error = await rig.ssm.send(new DescribeDocumentCommand({ Name: 'x' })).catch((e: unknown) => e)
   expect(error).toMatchObject({ name: 'InvalidAction' })
   expect(String(error)).toContain('DescribeDocument')
+})
+
+describe('the list of parameters', () => {
+  const names = Array.from({ length: 12 }, (_, index) => `/gpu-actions/list/${index}`)
+  beforeAll(async () => {
+    await rig.ssm.send(new PutParameterCommand({ Name: '/others/one', Value: 'v', Type: 'String' }))
+    for (const [index, Name] of names.entries()) {
+      // Slower than the service takes them, by the cloud's clock.
+      await rig.advance(1)
+      const Tags = [{ Key: 'lease', Value: index < 3 ? 'a' : 'b' }]
+      await rig.ssm.send(new PutParameterCommand({ Name, Value: 'v', Type: 'SecureString', Tags }))
+    }
+  })
+  const list = async (input: DescribeParametersCommandInput): Promise<readonly (string | undefined)[]> =>
+    ((await rig.ssm.send(new DescribeParametersCommand(input))).Parameters ?? []).map(({ Name }) => Name)
+
+  test('comes in pages and can be narrowed by the beginning of the name and by tags', async () => {
+    const below = { Key: 'Name', Option: 'BeginsWith', Values: ['/gpu-actions/list/'] }
+    const first = await rig.ssm.send(new DescribeParametersCommand({ ParameterFilters: [below], MaxResults: 7 }))
+    const second = await rig.ssm.send(
+      new DescribeParametersCommand({ ParameterFilters: [below], MaxResults: 7, NextToken: first.NextToken }),
+    )
+    expect([...(first.Parameters ?? []), ...(second.Parameters ?? [])].map(({ Name }) => Name)).toEqual(names)
+    expect(second.NextToken).toBeUndefined()
+    expect(first.Parameters?.[0]).toMatchObject({ Type: 'SecureString', Version: 1 })
+    expect(JSON.stringify(first)).not.toContain('"Value"')
+    expect(await list({ ParameterFilters: [{ Key: 'tag:lease', Values: ['a'] }] })).toEqual(names.slice(0, 3))
+    expect(await list({ ParameterFilters: [{ Key: 'Name', Values: ['/others/one'] }] })).toEqual(['/others/one'])
+    expect(await list({ ParameterFilters: [{ Key: 'tag:nobody' }] })).toEqual([])
+  })
+
+  test('refuses keys and options that the service does not have', async () => {
+    const by = (Key: string, Option?: string) => list({ ParameterFilters: [{ Key, Option, Values: ['x'] }] })
+    expect(await refusal(by('Colour'))).toBe('InvalidFilterKey')
+    expect(await refusal(by('Name', 'EndsWith'))).toBe('InvalidFilterOption')
+  })
+
+  test('belongs to its region', async () => {
+    const east = rig.clients({ region: 'us-east-1' }).ssm
+    expect((await east.send(new DescribeParametersCommand({}))).Parameters).toEqual([])
+  })
+})
+
+describe('the tags of a parameter', () => {
+  const of = { ResourceType: 'Parameter', ResourceId: '/gpu-actions/tagged' } as const
+  const put = (more: object) =>
+    rig.ssm.send(new PutParameterCommand({ Name: of.ResourceId, Value: 'v', Type: 'String', ...more }))
+  const tags = async () => (await rig.ssm.send(new ListTagsForResourceCommand(of))).TagList
+
+  test('are given with it, outlive an overwriting, and can be changed', async () => {
+    await rig.advance(10)
+    const Tags = [{ Key: 'lease', Value: 'x' }]
+    await put({ Tags })
+    expect(await refusal(put({ Tags, Overwrite: true }))).toBe('ValidationException')
+    await put({ Overwrite: true })
+    expect(await tags()).toEqual(Tags)
+    await rig.ssm.send(new AddTagsToResourceCommand({ ...of, Tags: [{ Key: 'more', Value: 'y' }] }))
+    await rig.ssm.send(new RemoveTagsFromResourceCommand({ ...of, TagKeys: ['lease'] }))
+    expect(await tags()).toEqual([{ Key: 'more', Value: 'y' }])
+  })
+
+  test('are refused for what is not there', async () => {
+    const missing = new ListTagsForResourceCommand({ ...of, ResourceId: '/gpu-actions/nobody' })
+    expect(await refusal(rig.ssm.send(missing))).toBe('InvalidResourceId')
+  })
+})
+
+test('parameters below /gpu-actions/ live until they are deleted; those of others are not counted', async () => {
+  const before = rig.cloud.state().living.parameters
+  await rig.advance(10)
+  for (const Name of ['/gpu-actions/life', '/other/life'])
+    await rig.ssm.send(new PutParameterCommand({ Name, Value: 'v', Type: 'String' }))
+  expect(rig.cloud.state().living.parameters).toBe(before + 1)
+  const Names = ['/gpu-actions/life', '/other/life', '/nobody']
+  expect(await rig.ssm.send(new DeleteParametersCommand({ Names }))).toMatchObject({
+    DeletedParameters: ['/gpu-actions/life', '/other/life'],
+    InvalidParameters: ['/nobody'],
+  })
+  expect(rig.cloud.state().living.parameters).toBe(before)
 })

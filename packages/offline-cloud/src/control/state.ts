@@ -9,13 +9,14 @@ export type { ClusterView, JobView } from './clusters.ts'
 export interface CloudState {
   readonly now: string
   /** What still exists: instances that are not terminated, volumes, interfaces, clusters that are not deleted, spot
-   * requests that are open or active. */
+   * requests that are open or active, one-time parameters. */
   readonly living: {
     readonly instances: number
     readonly volumes: number
     readonly interfaces: number
     readonly clusters: number
     readonly spotRequests: number
+    readonly parameters: number
   }
   readonly instances: readonly InstanceState[]
   readonly volumes: readonly AttachableState[]
@@ -88,6 +89,9 @@ export interface ArtifactState {
   readonly path: string
 }
 
+/** Where the one-time parameters of a job are; others belong to the account. */
+const ownParameters = '/gpu-actions/'
+
 const iso = (ms: number): string => new Date(ms).toISOString()
 
 /** The state of the cloud now. */
@@ -110,6 +114,7 @@ export function stateOf(cloud: Cloud): CloudState {
       interfaces: interfaces.length,
       clusters: [...cloud.clusters.clusters.values()].filter(({ deletedAt }) => deletedAt === null).length,
       spotRequests: spotRequests.filter(isLiving).length,
+      parameters: [...cloud.ssm.parameters.values()].filter(({ name }) => name.startsWith(ownParameters)).length,
     },
     instances: instances.map(instance => ({
       id: instance.id,

@@ -1,3 +1,5 @@
+import { account } from '../world/account.ts'
+
 /** A parameter of Parameter Store. Times in ms of the cloud's clock. */
 export interface Parameter {
   readonly name: string
@@ -6,7 +8,12 @@ export interface Parameter {
   readonly value: string
   readonly version: number
   readonly modified: number
+  tags: Readonly<Record<string, string>>
 }
+
+/** The ARN of a parameter; public ones belong to no account. */
+export const parameterArn = ({ name, region }: Pick<Parameter, 'name' | 'region'>): string =>
+  `arn:aws:ssm:${region}:${name.startsWith('/aws/') ? '' : account}:parameter${name.startsWith('/') ? '' : '/'}${name}`
 
 /** `StatusDetails` as the service spells them on the wire (its documentation writes them with spaces). */
 export type StatusDetails =

@@ -2,7 +2,9 @@ import { AwsError } from '../aws/errors.ts'
 import type { Caller, Cloud } from '../cloud.ts'
 import { getCommandInvocation, listCommandInvocations, listCommands } from './commands.ts'
 import { describeInstanceInformation } from './instance-information.ts'
-import { deleteParameter, getParameter, getParameters, putParameter } from './parameters.ts'
+import { describeParameters } from './describe-parameters.ts'
+import { addTagsToResource, listTagsForResource, removeTagsFromResource } from './parameter-tags.ts'
+import { deleteParameter, deleteParameters, getParameter, getParameters, putParameter } from './parameters.ts'
 import { cancelCommand, sendCommand } from './send-command.ts'
 
 type Operation = (cloud: Cloud, caller: Caller, input: unknown) => object
@@ -12,6 +14,11 @@ const operations: Readonly<Record<string, Operation>> = {
   GetParameter: getParameter,
   GetParameters: getParameters,
   DeleteParameter: deleteParameter,
+  DeleteParameters: deleteParameters,
+  DescribeParameters: describeParameters,
+  ListTagsForResource: listTagsForResource,
+  AddTagsToResource: addTagsToResource,
+  RemoveTagsFromResource: removeTagsFromResource,
   DescribeInstanceInformation: describeInstanceInformation,
   SendCommand: sendCommand,
   GetCommandInvocation: getCommandInvocation,

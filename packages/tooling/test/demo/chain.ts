@@ -41,7 +41,7 @@ export async function openBench(options: OfflineCloudOptions = {}): Promise<Benc
   return { cloud, folder, close }
 }
 
-export const nothingLives = { instances: 0, volumes: 0, interfaces: 0, clusters: 0, spotRequests: 0 }
+export const nothingLives = { instances: 0, volumes: 0, interfaces: 0, clusters: 0, spotRequests: 0, parameters: 0 }
 
 /** A cloud, a consumer with the examples, and the runner between them. */
 export interface Chain extends Bench {
