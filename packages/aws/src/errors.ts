@@ -1,4 +1,4 @@
-import { messageOf, OutsideFault } from '@gpu-actions/action-kit/ports'
+import { messageOf, OutsideFault, UserFault } from '@gpu-actions/action-kit/ports'
 import type { LaunchFault } from '@gpu-actions/lease'
 
 /** Beside the classes of a launch: something that is not there, and the answer of a dry run that would have worked. */
@@ -9,6 +9,7 @@ const byCode = new Map<string, AwsFault>([
   ['InsufficientHostCapacity', 'capacity'],
   ['InsufficientCapacity', 'capacity'],
   ['UnfulfillableCapacity', 'capacity'],
+  ['ReservationCapacityExceeded', 'capacity'],
   ['SpotMaxPriceTooLow', 'price'],
   ['Unsupported', 'zone'],
   ['InsufficientFreeAddressesInSubnet', 'subnet'],
@@ -22,15 +23,20 @@ const byCode = new Map<string, AwsFault>([
   ['ThrottlingException', 'throttled'],
   ['ThrottledException', 'throttled'],
   ['RequestThrottled', 'throttled'],
+  ['RequestThrottledException', 'throttled'],
   ['TooManyRequestsException', 'throttled'],
   ['PendingVerification', 'account'],
   ['OptInRequired', 'account'],
   ['Blocked', 'account'],
+  ['RegionDisabledException', 'account'],
+  ['SubscriptionRequiredException', 'account'],
   ['UnauthorizedOperation', 'denied'],
   ['AccessDenied', 'denied'],
   ['AccessDeniedException', 'denied'],
   ['AuthFailure', 'denied'],
   ['AuthFailure.ServiceLinkedRoleCreationNotPermitted', 'denied'],
+  ['IDPRejectedClaim', 'denied'],
+  ['InvalidIdentityToken', 'denied'],
   ['ExpiredToken', 'credentials'],
   ['ExpiredTokenException', 'credentials'],
   ['RequestExpired', 'credentials'],
@@ -45,12 +51,23 @@ const byCode = new Map<string, AwsFault>([
   ['InvalidInstanceID.NotFound', 'not-found'],
   ['InvalidVolume.NotFound', 'not-found'],
   ['InvalidNetworkInterfaceID.NotFound', 'not-found'],
+  ['InvalidSpotInstanceRequestID.NotFound', 'not-found'],
+  ['InvalidCapacityReservationId.NotFound', 'invalid'],
+  ['InvalidCapacityReservationId.Malformed', 'invalid'],
   ['ParameterNotFound', 'not-found'],
+  ['NoSuchResourceException', 'not-found'],
+  ['NotFoundException', 'not-found'],
   ['InvalidParameterValue', 'invalid'],
   ['InvalidParameterCombination', 'invalid'],
   ['InvalidParameter', 'invalid'],
   ['MissingParameter', 'invalid'],
   ['InvalidAMIID.NotFound', 'invalid'],
+  ['InvalidAMIID.Unavailable', 'invalid'],
+  ['InvalidSubnetID.NotFound', 'invalid'],
+  ['InvalidGroup.NotFound', 'invalid'],
+  ['IllegalArgumentException', 'invalid'],
+  ['ValidationError', 'invalid'],
+  ['ValidationException', 'invalid'],
   ['DryRunOperation', 'dry-run'],
 ])
 
@@ -78,6 +95,8 @@ export const requestIdOf = (error: unknown): string | null => {
  * What never got a reply (connection cut, time-out) is `server`: nobody knows whether the call was carried out.
  */
 export function faultOf(error: unknown): AwsFault {
+  // What was put into words already has its class from what it was put into words for.
+  if (error instanceof OutsideFault) return faultOf(error.cause)
   const known = byCode.get(codeOf(error))
   if (known !== undefined) return known
   const status = metadata(error, 'httpStatusCode')
@@ -157,6 +176,8 @@ export async function calling<T>(call: Call, send: () => Promise<T>): Promise<T>
   } catch (error) {
     // A cancelled job is no failure of AWS.
     if (codeOf(error) === 'AbortError' || codeOf(error) === 'Cancelled') throw error
+    // Credentials that could not be had have words of their own.
+    if (error instanceof OutsideFault || error instanceof UserFault) throw error
     throw outsideFault(error, call)
   }
 }

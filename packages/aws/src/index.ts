@@ -1,4 +1,5 @@
 export { awsClients, type AwsClients, type AwsOptions } from './clients.ts'
+export { awsWorld, type AwsWorld, type WorldOptions } from './world.ts'
 export {
   adviceFor,
   calling,
@@ -15,14 +16,17 @@ export {
 export { serviceClock, type ServiceClock } from './service-clock.ts'
 export { accountOf, checkAccount } from './account.ts'
 export type { ImageChoice, ImageFacts } from './ec2/image.ts'
-export { dryRun, imageFor, launchParameters, type LaunchSpec } from './ec2/launch.ts'
-export { describeMachines, lookAt } from './ec2/machines.ts'
-export type { GpuNeeds } from './ec2/plan.ts'
-export { prepareLaunch, type Ec2Wish, type Prepared } from './ec2/prepare.ts'
-export { ec2Access, ec2Ending, ec2Provider, isFinal, type Ec2Access } from './ec2/provider.ts'
-export { consoleTail } from './ec2/console.ts'
+export type { GpuNeeds } from './ec2/catalogue.ts'
+export { describeMachines, isInterruption, lookAt } from './ec2/machines.ts'
+export type { Ec2Plan, PriceFacts } from './ec2/plan.ts'
+export { ec2Access, ec2Ending, ec2Provider, isFinal, type Ec2Access, type Ec2Provider } from './ec2/provider.ts'
+export type { QuotaFacts } from './ec2/quotas.ts'
+export { regionsOf } from './ec2/regions.ts'
+export { marketWishes, type Ec2Wish, type MarketWish } from './ec2/wish.ts'
+export { consoleTail, statusChecks } from './ec2/console.ts'
 export { ssmHost, waitForRegistration, type RegistrationOptions, type SsmTarget } from './ssm/index.ts'
 export { deleteByHand, deleteParameter, putSecret, type SecretParameter } from './ssm/parameters.ts'
+export { markedParameters, type MarkedParameter } from './ssm/marked-parameters.ts'
 export {
   idTokens,
   issuerOf,

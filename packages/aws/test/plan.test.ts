@@ -1,9 +1,11 @@
 import { describe, expect, test } from '@jest/globals'
 import type { ImageFacts } from '../src/ec2/image.ts'
 import { newestFirst } from '../src/ec2/image.ts'
-import type { InstanceTypeFacts } from '../src/ec2/instance-types.ts'
-import { planOffers, type Findings } from '../src/ec2/plan.ts'
-import { tablePrice } from '../src/ec2/prices.ts'
+import type { InstanceTypeFacts } from '../src/ec2/catalogue.ts'
+import { offersIn, type RegionOffers } from '../src/ec2/offers.ts'
+import { tablePrice } from '../src/ec2/prices/table.ts'
+import type { RegionFacts } from '../src/ec2/region.ts'
+import type { Ec2Wish } from '../src/ec2/wish.ts'
 import { tagFaults } from '../src/ec2/tags.ts'
 
 const image = (id: string, name: string, more: Partial<ImageFacts> = {}): ImageFacts => ({
@@ -29,6 +31,8 @@ const type = (
     name,
     architectures: ['x86_64'],
     gpu: gpu === null ? null : { name: gpu, count: 1, memoryMib },
+    vcpus: 8,
+    markets: ['on-demand', 'spot'],
     computeCapability: capability,
     ...more,
   },
@@ -37,33 +41,80 @@ const type = (
 const open = image('ami-1', 'Deep Learning OSS Nvidia Driver AMI GPU PyTorch 2.9 (Ubuntu 24.04) 20261103')
 const none = { gpuCount: undefined, minGpuMemoryGib: undefined, minComputeCapability: undefined, gpuModel: undefined }
 
-const findings = (instanceTypes: string[], more: Partial<Findings> = {}): Findings => ({
-  place: { account: '123456789012', region: 'us-west-2' },
+interface Found {
+  readonly facts: RegionFacts
+  readonly wish: Ec2Wish
+}
+
+const wished = (instanceTypes: readonly string[], more: Partial<Ec2Wish> = {}): Ec2Wish => ({
+  regions: ['us-west-2'],
   instanceTypes,
-  types: new Map([
-    type('g5.2xlarge', 'A10G', 24_576, 8.6),
-    type('g6.xlarge', 'L4', 22_888, 8.9),
-    type('g4dn.xlarge', 'T4', 16_384, 7.5),
-    type('g5g.xlarge', 'T4g', 16_384, 7.5, { architectures: ['arm64'] }),
-    type('p3.2xlarge', 'V100', 16_384, 7),
-    type('t3.micro', null, 0, null),
-  ]),
-  zones: new Map(instanceTypes.map(name => [name, new Set(['us-west-2a', 'us-west-2b'])])),
-  subnets: ['b', 'a', 'd'].map(zone => ({
-    id: `subnet-${zone}`,
-    zone: `us-west-2${zone}`,
-    vpc: 'vpc-1',
-    givesPublicIp: true,
-  })),
-  images: [open],
   needs: none,
-  needsGpu: true,
+  market: 'on-demand',
+  reservationId: undefined,
+  strategy: 'ordered',
+  ttlMs: 45 * 60_000,
+  budgetUsd: undefined,
   maxUsdPerHour: undefined,
+  image: { by: 'default' },
+  subnetIds: [],
+  securityGroupId: undefined,
+  instanceProfileName: 'gpu-bench-instance',
+  volumeSizeGib: undefined,
+  volumeType: undefined,
+  userData: undefined,
+  tags: {},
+  waitFor: 'gpu',
   ...more,
 })
 
-const names = (found: Findings): string[] =>
-  planOffers(found).offers.map(offer => `${offer.instanceType} ${offer.zone}`)
+const now = Date.parse('2026-11-27T12:00:00Z')
+
+const findings = (
+  instanceTypes: readonly string[],
+  more: Partial<RegionFacts> = {},
+  wish: Partial<Ec2Wish> = {},
+): Found => ({
+  wish: wished(instanceTypes, wish),
+  facts: {
+    region: 'us-west-2',
+    types: new Map([
+      type('g5.2xlarge', 'A10G', 24_576, 8.6),
+      type('g6.xlarge', 'L4', 22_888, 8.9),
+      type('g4dn.xlarge', 'T4', 16_384, 7.5),
+      type('g5g.xlarge', 'T4g', 16_384, 7.5, { architectures: ['arm64'] }),
+      type('p3.2xlarge', 'V100', 16_384, 7),
+      type('t3.micro', null, 0, null),
+    ]),
+    zones: new Map(instanceTypes.map(name => [name, new Set(['us-west-2a', 'us-west-2b'])])),
+    network: {
+      subnets: ['b', 'a', 'd'].map(zone => ({
+        id: `subnet-${zone}`,
+        zone: `us-west-2${zone}`,
+        vpc: 'vpc-1',
+        givesPublicIp: true,
+      })),
+      publicIpSubnets: new Set(),
+      warnings: [],
+    },
+    images: [open],
+    onDemand: new Map(instanceTypes.map(name => [name, { price: tablePrice(name, 'us-west-2'), note: null }])),
+    spot: () => ({ price: null, note: null }),
+    storage: { usdPerGbMonth: 0.073, source: 'test', date: '2026-11-27' },
+    quotas: [],
+    reservation: null,
+    now,
+    ...more,
+  },
+})
+
+const planOffers = ({ facts, wish }: Found): RegionOffers & { readonly reasons: readonly string[] } => {
+  const market = wish.market === 'spot-then-on-demand' ? 'spot' : wish.market
+  const found = offersIn(facts, wish, market, '123456789012')
+  return { ...found, reasons: found.leftOut.map(({ says }) => says) }
+}
+
+const names = (found: Found): string[] => planOffers(found).offers.map(offer => `${offer.instanceType} ${offer.zone}`)
 
 describe('the plan', () => {
   test('tries the types in order, and the subnets in order for each', () => {
@@ -76,7 +127,7 @@ describe('the plan', () => {
   })
 
   test('says which zones do not offer a type', () => {
-    expect(planOffers(findings(['g5.2xlarge'])).leftOut).toEqual([
+    expect(planOffers(findings(['g5.2xlarge'])).reasons).toEqual([
       'g5.2xlarge: us-west-2d (subnet-d) does not offer it',
     ])
   })
@@ -88,17 +139,17 @@ describe('the plan', () => {
     [{ ...none, gpuModel: 't4' }, ['g4dn.xlarge']],
     [{ ...none, gpuCount: 2 }, []],
   ])('takes only types that satisfy %p', (needs, expected) => {
-    const plan = planOffers(findings(['g5.2xlarge', 'g6.xlarge', 'g4dn.xlarge'], { needs }))
+    const plan = planOffers(findings(['g5.2xlarge', 'g6.xlarge', 'g4dn.xlarge'], {}, { needs }))
     expect([...new Set(plan.offers.map(offer => offer.instanceType))]).toEqual(expected)
-    expect(plan.leftOut.filter(reason => !reason.includes('does not offer')).length).toBe(3 - expected.length)
+    expect(plan.reasons.filter(reason => !reason.includes('does not offer')).length).toBe(3 - expected.length)
   })
 
   test('leaves out what costs more than the limit, and what nobody knows the price of', () => {
     const plan = planOffers(
-      findings(['g5.2xlarge', 'g4dn.xlarge', 'g6.xlarge', 't3.micro'], { needsGpu: false, maxUsdPerHour: 0.8 }),
+      findings(['g5.2xlarge', 'g4dn.xlarge', 'g6.xlarge', 't3.micro'], {}, { waitFor: 'ssm', maxUsdPerHour: 0.8 }),
     )
     expect([...new Set(plan.offers.map(offer => offer.instanceType))]).toEqual(['g4dn.xlarge'])
-    expect(plan.leftOut.filter(reason => !reason.includes('does not offer'))).toEqual([
+    expect(plan.reasons.filter(reason => !reason.includes('does not offer'))).toEqual([
       expect.stringMatching(/^g5.2xlarge: costs \$1\.212 an hour \(.*\), more than max-price-per-hour \$0\.8$/),
       expect.stringMatching(/^g6.xlarge: costs \$0\.8048 an hour/),
       't3.micro: its price is unknown, so it cannot be held to max-price-per-hour $0.8',
@@ -106,7 +157,7 @@ describe('the plan', () => {
   })
 
   test('refuses families of the closed driver by name with an image of the open one', () => {
-    expect(planOffers(findings(['p3.2xlarge'])).leftOut[0]).toContain('p3.2xlarge: needs the closed NVIDIA driver')
+    expect(planOffers(findings(['p3.2xlarge'])).reasons[0]).toContain('p3.2xlarge: needs the closed NVIDIA driver')
     expect(names(findings(['p3.2xlarge'], { images: [image('ami-2', 'my own image')] }))).toHaveLength(2)
   })
 
@@ -119,16 +170,16 @@ describe('the plan', () => {
       ['g5g.xlarge', 'ami-3'],
       ['g5.2xlarge', 'ami-1'],
     ])
-    expect(planOffers(findings(['g5g.xlarge'])).leftOut[0]).toContain('g5g.xlarge: is arm64')
+    expect(planOffers(findings(['g5g.xlarge'])).reasons[0]).toContain('g5g.xlarge: is arm64')
   })
 
   test('takes a machine without a GPU only when nobody waits for one', () => {
     expect(names(findings(['t3.micro']))).toEqual([])
-    expect(names(findings(['t3.micro'], { needsGpu: false }))).toHaveLength(2)
+    expect(names(findings(['t3.micro'], {}, { waitFor: 'running' }))).toHaveLength(2)
   })
 
   test('names a type that the region does not have', () => {
-    expect(planOffers(findings(['g9.huge'])).leftOut).toEqual(['g9.huge: us-west-2 has no such instance type'])
+    expect(planOffers(findings(['g9.huge'])).reasons).toEqual(['g9.huge: us-west-2 has no such instance type'])
   })
 })
 

@@ -15,5 +15,5 @@ describeHost(
       stop: () => rig.cloud.stop(),
     }
   },
-  { testMs: 90_000, whileSeconds: 3, fileBytes: 1024 * 1024 },
+  { testMs: 90_000, whileSeconds: 3, fileBytes: 1024 * 1024, muchBytes: 1_000_000 },
 )

@@ -1,4 +1,5 @@
 import type { Clock, Log } from '@gpu-actions/action-kit/ports'
+import type { AwsOptions } from '../client-settings.ts'
 import { login } from './login.ts'
 import { userPool } from './pool.ts'
 import { tokenSource } from './token-source.ts'
@@ -17,6 +18,8 @@ export interface IdTokenPorts {
   readonly clock: Clock
   readonly log: Pick<Log, 'info' | 'warning'>
   readonly mask: (secret: string) => void
+  /** Of AWS, for a new login; else what the environment gives. */
+  readonly credentials?: AwsOptions['credentials']
   readonly signal?: AbortSignal
 }
 
@@ -33,12 +36,12 @@ export const missingOfLogin = ({ userPoolId, clientId, username, password }: IdT
  */
 export function idTokens(inputs: IdTokenInputs, ports: IdTokenPorts): (refused?: string) => Promise<string> {
   const { userPoolId, clientId, clientSecret, username, password, idToken } = inputs
-  const { clock, log, mask, signal } = ports
+  const { clock, credentials, log, mask, signal } = ports
   if (userPoolId === undefined || clientId === undefined || username === undefined || password === undefined) {
     const given = tokenSource({ given: idToken, now: () => clock.now(), log })
     return async refused => refused ?? (await given.idToken())
   }
-  const pool = userPool({ id: userPoolId })
+  const pool = userPool({ id: userPoolId, credentials })
   const source = tokenSource({
     given: idToken,
     now: () => pool.serviceNow(),

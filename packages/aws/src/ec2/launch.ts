@@ -1,5 +1,5 @@
 import { RunInstancesCommand, type EC2Client, type RunInstancesCommandInput } from '@aws-sdk/client-ec2'
-import { messageOf, UserFault } from '@gpu-actions/action-kit/ports'
+import { messageOf, OutsideFault, UserFault } from '@gpu-actions/action-kit/ports'
 import type { Intent, LaunchOutcome, Offer } from '@gpu-actions/lease'
 import { adviceFor, codeOf, faultOf, outsideFault, requestIdOf, type Call } from '../errors.ts'
 import type { ImageFacts } from './image.ts'
@@ -20,11 +20,32 @@ export interface LaunchSpec {
   readonly tags: Readonly<Record<string, string>>
 }
 
-export function imageFor(spec: LaunchSpec, offer: Offer): ImageFacts {
+function imageOf(spec: LaunchSpec, offer: Offer): ImageFacts {
   const image = spec.images.get(offer.instanceType)
   if (image === undefined) throw new Error(`no image was chosen for ${offer.instanceType}`)
   return image
 }
+
+/** How it is paid. A spot request is for one machine, ends with it, and names no price: the cap is that of on-demand. */
+function market({ market: kind, reservation }: Offer): Partial<RunInstancesCommandInput> {
+  const spot = { SpotInstanceType: 'one-time', InstanceInterruptionBehavior: 'terminate' } as const
+  return {
+    ...(kind === 'spot' ? { InstanceMarketOptions: { MarketType: 'spot', SpotOptions: spot } } : {}),
+    ...(kind === 'capacity-block' ? { InstanceMarketOptions: { MarketType: 'capacity-block' } } : {}),
+    ...(reservation === null
+      ? {}
+      : { CapacityReservationSpecification: { CapacityReservationTarget: { CapacityReservationId: reservation } } }),
+  }
+}
+
+/** What a launch makes, and so what bears its tags from the first moment. */
+const tagged = (offer: Offer) =>
+  [
+    'instance',
+    'volume',
+    'network-interface',
+    ...(offer.market === 'spot' ? (['spot-instances-request'] as const) : []),
+  ] as const
 
 function network(spec: LaunchSpec, offer: Offer): Partial<RunInstancesCommandInput> {
   const groups = spec.securityGroupId === undefined ? undefined : [spec.securityGroupId]
@@ -63,7 +84,7 @@ function volumes(spec: LaunchSpec, image: ImageFacts): NonNullable<RunInstancesC
 
 /** The exact parameters of a launch: the same for every repetition of it. */
 export function launchParameters(spec: LaunchSpec, offer: Offer, intent: Intent): RunInstancesCommandInput {
-  const image = imageFor(spec, offer)
+  const image = imageOf(spec, offer)
   const tags = launchTags(intent, offer, spec.tags)
   return {
     ClientToken: intent.token,
@@ -77,10 +98,8 @@ export function launchParameters(spec: LaunchSpec, offer: Offer, intent: Intent)
     ...network(spec, offer),
     ...(spec.instanceProfileName === undefined ? {} : { IamInstanceProfile: { Name: spec.instanceProfileName } }),
     UserData: Buffer.from(makeUserData(intent.expiresAt, spec.userData)).toString('base64'),
-    TagSpecifications: (['instance', 'volume', 'network-interface'] as const).map(ResourceType => ({
-      ResourceType,
-      Tags: [...tags],
-    })),
+    ...market(offer),
+    TagSpecifications: tagged(offer).map(ResourceType => ({ ResourceType, Tags: [...tags] })),
   }
 }
 
@@ -114,6 +133,7 @@ export async function launch(
       : { kind: 'unknown', message: 'a reply without a machine' }
   } catch (error) {
     if (error instanceof UserFault) throw error
+    if (error instanceof OutsideFault) return withoutCredentials(error)
     const fault = faultOf(error)
     const [code, message] = [codeOf(error), messageOf(error)]
     if (fault === 'server') return { kind: 'unknown', message: `${code}: ${message}` }
@@ -127,6 +147,16 @@ export async function launch(
     }
   }
 }
+
+/** The role could not be had (again): no launch call was sent, or it was refused for that. */
+const withoutCredentials = (error: OutsideFault): LaunchOutcome => ({
+  kind: 'refused',
+  fault: 'credentials',
+  code: codeOf(error.cause ?? error),
+  message: error.message,
+  advice: error.advice,
+  requestId: requestIdOf(error.cause),
+})
 
 /**
  * A dry run of the launch: checks permissions and parameters, launches nothing.

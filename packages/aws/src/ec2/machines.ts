@@ -1,7 +1,7 @@
 import { paginateDescribeInstances, type EC2Client, type Filter, type Instance } from '@aws-sdk/client-ec2'
-import type { Machine, MachineState, Place, Price } from '@gpu-actions/lease'
+import type { Extra, Machine, MachineState, Market, Place, Price } from '@gpu-actions/lease'
 import { calling, codeOf } from '../errors.ts'
-import { tablePrice } from './prices.ts'
+import { tablePrice } from './prices/table.ts'
 import { tagNames } from './tags.ts'
 
 const states: Readonly<Record<string, MachineState>> = {
@@ -35,6 +35,28 @@ function priceOf(tag: string | undefined, instanceType: string, region: string):
     : { usdPerHour: usd, source: `tag ${tagNames.price} of the machine`, date: new Date(0).toISOString().slice(0, 10) }
 }
 
+/** AWS took the machine back: the codes of a spot machine's end that nobody here ordered. */
+const interruptions: ReadonlySet<string> = new Set(['Server.SpotInstanceTermination', 'Server.SpotInstanceShutdown'])
+
+export const isInterruption = ({ stateReason }: Pick<Machine, 'stateReason'>): boolean =>
+  stateReason !== null && interruptions.has(stateReason.code)
+
+function marketOf({ InstanceLifecycle: lifecycle }: Instance): Market {
+  if (lifecycle === 'spot' || lifecycle === 'capacity-block') return lifecycle
+  return 'on-demand'
+}
+
+/** `storage=0.0049 address=0.005`, as it was written on the machine when it was launched; null for anything else. */
+function extrasOf(tag: string | undefined, date: string): readonly Extra[] | null {
+  if (tag === undefined) return null
+  const parts = tag.split(' ').map(part => /^(storage|address)=(\d+(?:\.\d+)?)$/.exec(part))
+  const source = `tag ${tagNames.extras} of the machine`
+  const extras = parts.flatMap(part =>
+    part === null ? [] : [{ what: part[1] as Extra['what'], usdPerHour: Number(part[2]), source, date }],
+  )
+  return extras.length === parts.length ? extras : null
+}
+
 /** An EC2 instance in the words of a lease. */
 export function toMachine(instance: Instance, place: Place): Machine {
   const tags = new Map((instance.Tags ?? []).map(tag => [tag.Key, tag.Value]))
@@ -62,9 +84,9 @@ export function toMachine(instance: Instance, place: Place): Machine {
     runId: tags.get(tagNames.run) ?? null,
     job: tags.get(tagNames.job) ?? null,
     expiresAt: instantOf(tags.get(tagNames.expiresAt)),
-    market: null,
-    requests: [],
-    extras: null,
+    market: marketOf(instance),
+    requests: instance.SpotInstanceRequestId === undefined ? [] : [instance.SpotInstanceRequestId],
+    extras: extrasOf(tags.get(tagNames.extras), (launchedAt ?? '').slice(0, 10)),
     volumes: (instance.BlockDeviceMappings ?? []).flatMap(({ Ebs }) =>
       Ebs?.VolumeId === undefined ? [] : [Ebs.VolumeId],
     ),

@@ -18,8 +18,8 @@ export interface SubnetFacts {
 }
 
 /**
- * The subnets with these ids in this order, or the default ones of the region when there are none.
- * @throws UserFault, OutsideFault
+ * Those of the subnets with these ids that are in the region, in this order; its default ones when there are no ids.
+ * @throws UserFault when there are no default ones, OutsideFault
  */
 export async function findSubnets(ec2: EC2Client, region: string, ids: readonly string[]): Promise<SubnetFacts[]> {
   const call = { doing: 'Looking up the subnets', permission: 'ec2:DescribeSubnets', region }
@@ -41,9 +41,6 @@ export async function findSubnets(ec2: EC2Client, region: string, ids: readonly 
     if (found.length > 0) return found.toSorted((a, b) => a.zone.localeCompare(b.zone))
     throw new UserFault(`there is no default VPC with subnets in ${region}: give subnet-id`)
   }
-  const missing = ids.filter(id => !found.some(subnet => subnet.id === id))
-  if (missing.length > 0)
-    throw new UserFault(`subnet-id: ${missing.join(', ')} is not in ${region}, or not in this account`)
   return ids.flatMap(id => found.filter(subnet => subnet.id === id))
 }
 

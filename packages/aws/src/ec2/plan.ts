@@ -1,141 +1,161 @@
-import type { Offer, Place, Plan, Price } from '@gpu-actions/lease'
+import type { Market, Offer, Plan, Price } from '@gpu-actions/lease'
 import type { ImageFacts } from './image.ts'
-import { needsClosedDriver, type InstanceTypeFacts } from './instance-types.ts'
-import type { SubnetFacts } from './network.ts'
-import { tablePrice } from './prices.ts'
+import type { LaunchSpec } from './launch.ts'
+import { offersIn, priceOf, usdPerHourOf, type LeftOut, type RegionOffers } from './offers.ts'
+import type { QuotaFacts } from './quotas.ts'
+import { marketsOf, type RegionFacts } from './region.ts'
+import type { Ec2Wish } from './wish.ts'
 
-/** What the machine must have. Types that do not are left out. */
-export interface GpuNeeds {
-  readonly gpuCount: number | undefined
-  /** Of one GPU, in GiB. */
-  readonly minGpuMemoryGib: number | undefined
-  readonly minComputeCapability: number | undefined
-  /** As EC2 names it, such as `A10G`; upper and lower case are the same. */
-  readonly gpuModel: string | undefined
-}
-
-/** What was found out about the region. */
-export interface Findings {
-  readonly place: Place
-  /** In the caller's order. */
-  readonly instanceTypes: readonly string[]
-  readonly types: ReadonlyMap<string, InstanceTypeFacts>
-  readonly zones: ReadonlyMap<string, ReadonlySet<string>>
-  /** In the caller's order. */
-  readonly subnets: readonly SubnetFacts[]
-  /** Best first. */
-  readonly images: readonly ImageFacts[]
-  readonly needs: GpuNeeds
-  /** The machine is waited for until its GPUs answer. */
-  readonly needsGpu: boolean
-  /** Decimal USD that an offer may cost an hour; undefined sets no limit. */
-  readonly maxUsdPerHour: number | undefined
+/** A price that was looked up. */
+export interface PriceFacts {
+  readonly region: string
+  readonly market: Market
+  readonly instanceType: string
+  /** null: the same in the whole region. */
+  readonly zone: string | null
+  readonly price: Price | null
+  /** Why it is not the live one, as a sentence; null when it is. */
+  readonly note: string | null
 }
 
 export interface Ec2Plan extends Plan {
-  /** The image for each type that has an offer. */
-  readonly images: ReadonlyMap<string, ImageFacts>
+  readonly account: string
+  /** Sentences for the log; none of them stops the launch. */
+  readonly warnings: readonly string[]
+  readonly quotas: readonly QuotaFacts[]
+  readonly prices: readonly PriceFacts[]
+  /** The image that an offer of this plan is launched with. */
+  imageFor(offer: Offer): ImageFacts
+  /** vCPUs of an offer's type. */
+  vcpusOf(offer: Offer): number | null
 }
 
-function lacks(type: InstanceTypeFacts, needs: GpuNeeds, needsGpu: boolean): readonly string[] {
-  const { gpu, computeCapability } = type
-  const wanted = needsGpu || Object.values(needs).some(need => need !== undefined)
-  if (gpu === null) return wanted ? ['has no GPU'] : []
-  const lacking: string[] = []
-  if (needs.gpuCount !== undefined && gpu.count !== needs.gpuCount) {
-    lacking.push(`has ${gpu.count} GPU${gpu.count === 1 ? '' : 's'}, not ${needs.gpuCount}`)
-  }
-  // EC2 gives the usable memory of some GPUs (L4: 22,888 MiB of 24 GiB), so a shortfall of a tenth counts as the name.
-  if (needs.minGpuMemoryGib !== undefined && gpu.memoryMib < needs.minGpuMemoryGib * 1024 * 0.9) {
-    lacking.push(
-      `has ${Number((gpu.memoryMib / 1024).toFixed(1))} GiB for each GPU, less than ${needs.minGpuMemoryGib}`,
+/** A plan, and what a launch of its offers needs, by region. */
+export interface Prepared {
+  readonly plan: Ec2Plan
+  readonly specs: ReadonlyMap<string, LaunchSpec>
+}
+
+/** In the order in which to try them: markets first, then as the strategy says. */
+function inOrder(wish: Ec2Wish, regions: readonly RegionOffers[]): readonly Offer[] {
+  const offers = regions.flatMap(({ offers: some }) => some)
+  const typeOrder = new Map(wish.instanceTypes.map((name, index) => [name, index]))
+  return marketsOf(wish).flatMap(market => {
+    const own = offers.filter(offer => offer.market === market)
+    // Without names there is no order of the caller's to follow.
+    if (wish.strategy === 'cheapest' || wish.instanceTypes.length === 0) {
+      return own.toSorted((a, b) => costOf(a) - costOf(b))
+    }
+    return own.toSorted(
+      (a, b) => (typeOrder.get(a.instanceType) ?? Infinity) - (typeOrder.get(b.instanceType) ?? Infinity),
     )
-  }
-  if (needs.gpuModel !== undefined && gpu.name.toLowerCase() !== needs.gpuModel.toLowerCase()) {
-    lacking.push(`has the GPU ${gpu.name}, not ${needs.gpuModel}`)
-  }
-  if (needs.minComputeCapability !== undefined) {
-    if (computeCapability === null) lacking.push(`has a GPU (${gpu.name}) of unknown compute capability`)
-    else if (computeCapability < needs.minComputeCapability) {
-      lacking.push(
-        `has compute capability ${computeCapability.toFixed(1)}, less than ${needs.minComputeCapability.toFixed(1)}`,
-      )
-    }
-  }
-  return lacking
+  })
 }
 
-/** What speaks against a price. One that nobody knows may be above any limit. */
-function tooDear(price: Price | null, maxUsdPerHour: number | undefined): string | null {
-  if (maxUsdPerHour === undefined) return null
-  if (price === null) return `its price is unknown, so it cannot be held to max-price-per-hour $${maxUsdPerHour}`
-  if (price.usdPerHour <= maxUsdPerHour) return null
-  return `costs $${price.usdPerHour} an hour (${price.source}, ${price.date}), more than max-price-per-hour $${maxUsdPerHour}`
-}
+const unknownCost = 1e9
+const costOf = (offer: Offer): number => usdPerHourOf(offer) ?? offer.price?.usdPerHour ?? unknownCost
 
-/** The best image that runs on a type, or why there is none. */
-function imageOf(type: InstanceTypeFacts, images: readonly ImageFacts[]): ImageFacts | string {
-  const fitting = images.filter(image => type.architectures.includes(image.architecture))
-  const [best] = fitting.filter(image => !(image.openDriver && needsClosedDriver(type.name)))
-  if (best !== undefined) return best
-  if (fitting.length > 0) {
-    return `needs the closed NVIDIA driver, and image ${fitting[0]?.name} has the open one: give ami-id of an image that fits`
-  }
-  const names = images.slice(0, 1).map(image => `${image.name} (${image.id}, ${image.architecture})`)
-  return `is ${type.architectures.join(' or ')}, and image ${names.join('')} is not`
-}
-
-interface Fit {
-  readonly type: InstanceTypeFacts
-  readonly price: Price | null
-  readonly image: ImageFacts
-}
-
-/** What to launch a type with, or why it is left out. */
-function fitOf(name: string, findings: Findings): Fit | string {
-  const type = findings.types.get(name)
-  if (type === undefined) return `${findings.place.region} has no such instance type`
-  const lacking = lacks(type, findings.needs, findings.needsGpu)
-  if (lacking.length > 0) return lacking.join(', ')
-  const price = tablePrice(name, findings.place.region)
-  const dear = tooDear(price, findings.maxUsdPerHour)
-  if (dear !== null) return dear
-  const image = imageOf(type, findings.images)
-  return typeof image === 'string' ? image : { type, price, image }
-}
-
-/** Offers from types × subnets, in this order; and why the others were left out. */
-export function planOffers(findings: Findings): Ec2Plan {
-  const { place, zones, subnets } = findings
-  const offers: Offer[] = []
-  const leftOut: string[] = []
-  const images = new Map<string, ImageFacts>()
-  for (const name of findings.instanceTypes) {
-    const fit = fitOf(name, findings)
-    if (typeof fit === 'string') {
-      leftOut.push(`${name}: ${fit}`)
-      continue
-    }
-    images.set(name, fit.image)
-    for (const { id, zone } of subnets) {
-      if (zones.get(name)?.has(zone) !== true) {
-        leftOut.push(`${name}: ${zone} (${id}) does not offer it`)
-        continue
+function pricesIn(facts: RegionFacts, wish: Ec2Wish, offers: RegionOffers): readonly PriceFacts[] {
+  const { region } = facts
+  const types = new Set([...offers.offers, ...offers.leftOut].map(({ instanceType }) => instanceType))
+  return marketsOf(wish).flatMap(market =>
+    [...types].flatMap((instanceType): PriceFacts[] => {
+      if (market === 'capacity-block') return []
+      if (market === 'on-demand') {
+        const found = facts.onDemand.get(instanceType)
+        return found === undefined ? [] : [{ region, market, instanceType, zone: null, ...found }]
       }
-      const { price, type } = fit
-      offers.push({
-        instanceType: name,
-        place,
+      return facts.network.subnets.map(({ zone }) => ({
+        region,
+        market,
+        instanceType,
         zone,
-        subnet: id,
-        market: 'on-demand',
-        reservation: null,
-        quota: null,
-        price,
-        extras: null,
-        gpu: type.gpu,
-      })
-    }
-  }
-  return { offers, leftOut, nearest: [], images }
+        ...priceOf(facts, instanceType, zone, market),
+      }))
+    }),
+  )
 }
+
+/** Quotas that have no room for any offer's type: a warning, because they may have by the time of the launch. */
+const fullQuotas = (quotas: readonly QuotaFacts[]): readonly string[] =>
+  quotas.flatMap(({ region, code, name, limit, used, link }) =>
+    limit === null || used === null || used < limit || limit === 0
+      ? []
+      : [`The quota ${code} (${name}) of ${region} is full: ${used} of ${limit} vCPUs are in use. ${link}`],
+  )
+
+/** A region that can be launched in, and its offers. */
+export interface Looked {
+  readonly facts: RegionFacts
+  readonly found: RegionOffers
+}
+
+export function lookedAt(facts: RegionFacts, wish: Ec2Wish, account: string): Looked {
+  const markets = marketsOf(wish).map(market => offersIn(facts, wish, market, account))
+  return {
+    facts,
+    found: {
+      offers: markets.flatMap(({ offers }) => offers),
+      // What does not depend on the market is the same for each.
+      leftOut: markets.flatMap(({ leftOut }, index) => leftOut.filter(({ market }) => index === 0 || market !== null)),
+      images: new Map(markets.flatMap(({ images }) => [...images])),
+    },
+  }
+}
+
+/**
+ * Joins the regions to one plan.
+ * @param without why regions were left out, as sentences
+ */
+export function assemble(
+  wish: Ec2Wish,
+  account: string,
+  looked: readonly Looked[],
+  without: readonly string[],
+): Prepared {
+  const specs = new Map(looked.map(({ facts, found }) => [facts.region, specOf(facts, found, wish)]))
+  const quotas = looked.flatMap(({ facts }) => facts.quotas)
+  const leftOut: readonly LeftOut[] = looked.flatMap(({ found }) => found.leftOut)
+  const several = wish.regions.length > 1
+  const plan: Ec2Plan = {
+    account,
+    offers: inOrder(
+      wish,
+      looked.map(({ found }) => found),
+    ),
+    leftOut: [
+      ...without,
+      ...leftOut.map(({ says, region, market }) =>
+        [
+          several ? `${region}: ` : '',
+          wish.market === 'spot-then-on-demand' && market !== null ? `${market} ` : '',
+          says,
+        ].join(''),
+      ),
+    ],
+    nearest: [],
+    warnings: [...new Set([...looked.flatMap(({ facts }) => facts.network.warnings), ...fullQuotas(quotas)])],
+    quotas,
+    prices: looked.flatMap(({ facts, found }) => pricesIn(facts, wish, found)),
+    imageFor: offer => {
+      const image = specs.get(offer.place.region)?.images.get(offer.instanceType)
+      if (image === undefined) throw new Error(`no image was chosen for ${offer.instanceType} in ${offer.place.region}`)
+      return image
+    },
+    vcpusOf: offer =>
+      looked.find(({ facts }) => facts.region === offer.place.region)?.facts.types.get(offer.instanceType)?.vcpus ??
+      null,
+  }
+  return { plan, specs }
+}
+
+const specOf = (facts: RegionFacts, found: RegionOffers, wish: Ec2Wish): LaunchSpec => ({
+  images: found.images,
+  publicIpSubnets: facts.network.publicIpSubnets,
+  securityGroupId: wish.securityGroupId,
+  instanceProfileName: wish.instanceProfileName,
+  volumeSizeGib: wish.volumeSizeGib,
+  volumeType: wish.volumeType,
+  userData: wish.userData,
+  tags: wish.tags,
+})

@@ -1,4 +1,9 @@
-import { paginateDescribeNetworkInterfaces, paginateDescribeVolumes, type EC2Client } from '@aws-sdk/client-ec2'
+import {
+  paginateDescribeNetworkInterfaces,
+  paginateDescribeSpotInstanceRequests,
+  paginateDescribeVolumes,
+  type EC2Client,
+} from '@aws-sdk/client-ec2'
 import type { Left, Machine, Place, Remains } from '@gpu-actions/lease'
 import { calling } from '../errors.ts'
 import { filter } from './find.ts'
@@ -34,6 +39,15 @@ export const describeInterface = (id: string, place: Place, state: string): Left
   state,
   consoleLink: consoleOf(place.region, `NetworkInterface:networkInterfaceId=${id}`),
   byHand: `aws ec2 delete-network-interface --region ${place.region} --network-interface-id ${id}`,
+})
+
+export const describeRequest = (id: string, place: Place, state: string): Left => ({
+  kind: 'request',
+  id,
+  place,
+  state,
+  consoleLink: consoleOf(place.region, `SpotInstancesDetails:id=${id}`),
+  byHand: `aws ec2 cancel-spot-instance-requests --region ${place.region} --spot-instance-request-ids ${id}`,
 })
 
 export const describeLaunch = (token: string, place: Place): Left => ({
@@ -86,6 +100,23 @@ async function interfacesLeft(ec2: EC2Client, place: Place, leases: readonly str
   })
 }
 
+/** Requests that could still start a machine, or that hold one. */
+async function requestsLeft(ec2: EC2Client, place: Place, leases: readonly string[], ids: readonly string[]) {
+  const doing = 'Looking for spot requests that are left'
+  return calling({ doing, permission: 'ec2:DescribeSpotInstanceRequests', region: place.region }, async () => {
+    const left = new Map<string, Left>()
+    for (const filters of filtersFor('spot-instance-request-id', leases, ids)) {
+      const Filters = [...filters, filter('state', 'open', 'active')]
+      for await (const page of paginateDescribeSpotInstanceRequests({ client: ec2, pageSize: 500 }, { Filters })) {
+        for (const { SpotInstanceRequestId: id, State: state } of page.SpotInstanceRequests ?? []) {
+          if (id !== undefined) left.set(id, describeRequest(id, place, state ?? 'unknown'))
+        }
+      }
+    }
+    return [...left.values()]
+  })
+}
+
 const unique = (values: readonly (string | null)[]): string[] => [
   ...new Set(values.filter((value): value is string => value !== null)),
 ]
@@ -103,9 +134,12 @@ export async function remainsIn(ec2: EC2Client, place: Place, machines: readonly
   if (alive.length > 0) return { machines: seen, left: alive.map(describeMachine) }
   const leases = unique(machines.map(machine => machine.leaseId))
   const all = [...machines, ...seen]
-  const [volumes, interfaces] = await Promise.all([
+  // Nothing asked for a machine that was not bought on spot.
+  const isSpot = all.some(machine => machine.market === 'spot' || machine.requests.length > 0)
+  const [volumes, interfaces, requests] = await Promise.all([
     volumesLeft(ec2, place, leases, unique(all.flatMap(machine => machine.volumes))),
     interfacesLeft(ec2, place, leases, unique(all.flatMap(machine => machine.interfaces))),
+    isSpot ? requestsLeft(ec2, place, leases, unique(all.flatMap(machine => machine.requests))) : [],
   ])
-  return { machines: seen, left: [...volumes, ...interfaces] }
+  return { machines: seen, left: [...volumes, ...interfaces, ...requests] }
 }

@@ -9,6 +9,7 @@ export const tagNames = {
   job: 'gpu-actions:job',
   expiresAt: 'gpu-actions:expires-at',
   price: 'gpu-actions:price',
+  extras: 'gpu-actions:price-extras',
 } as const
 
 /** @returns what is wrong with the caller's own tags, as sentences */
@@ -37,6 +38,7 @@ export function launchTags(
     [tagNames.job]: intent.owner.job,
     [tagNames.expiresAt]: new Date(intent.expiresAt).toISOString(),
     [tagNames.price]: offer.price === null ? 'unknown' : String(offer.price.usdPerHour),
+    [tagNames.extras]: offer.extras?.map(extra => `${extra.what}=${extra.usdPerHour}`).join(' ') ?? 'unknown',
   }
   return Object.entries(all).map(([Key, Value]) => ({ Key, Value }))
 }

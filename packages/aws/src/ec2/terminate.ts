@@ -1,6 +1,6 @@
-import { TerminateInstancesCommand, type EC2Client } from '@aws-sdk/client-ec2'
+import { CancelSpotInstanceRequestsCommand, TerminateInstancesCommand, type EC2Client } from '@aws-sdk/client-ec2'
 import { messageOf } from '@gpu-actions/action-kit/ports'
-import type { TerminateRefusal } from '@gpu-actions/lease'
+import type { Machine, TerminateRefusal } from '@gpu-actions/lease'
 import { calling, codeOf } from '../errors.ts'
 
 /** EC2 takes 1000 and advises fewer. */
@@ -34,6 +34,19 @@ async function batch(ec2: EC2Client, region: string, ids: readonly string[]): Pr
   return [...(await batch(ec2, region, ids.slice(0, middle))), ...(await batch(ec2, region, ids.slice(middle)))]
 }
 
+/** Cancels spot requests; those that are closed already stay so. @throws OutsideFault */
+export async function cancelRequests(ec2: EC2Client, region: string, ids: readonly string[]): Promise<void> {
+  const call = {
+    doing: `Cancelling spot requests (${ids.length})`,
+    permission: 'ec2:CancelSpotInstanceRequests',
+    region,
+  }
+  for (let start = 0; start < ids.length; start += batchSize) {
+    const SpotInstanceRequestIds = ids.slice(start, start + batchSize)
+    await calling(call, () => ec2.send(new CancelSpotInstanceRequestsCommand({ SpotInstanceRequestIds })))
+  }
+}
+
 /**
  * Orders instances of one region to end, without waiting for their operating systems.
  * @returns those that would not
@@ -42,11 +55,16 @@ async function batch(ec2: EC2Client, region: string, ids: readonly string[]): Pr
 export async function terminate(
   ec2: EC2Client,
   region: string,
-  ids: readonly string[],
+  machines: readonly Machine[],
 ): Promise<readonly TerminateRefusal[]> {
+  const ids = machines.map(machine => machine.id)
   const refusals: TerminateRefusal[] = []
   for (let start = 0; start < ids.length; start += batchSize) {
     refusals.push(...(await batch(ec2, region, ids.slice(start, start + batchSize))))
   }
+  // Only then: a cancelled request leaves its machine alone, and nothing would be known of it any more.
+  const refused = new Set(refusals.filter(({ fault }) => fault !== 'not-found').map(({ id }) => id))
+  const ending = machines.filter(({ id }) => !refused.has(id))
+  await cancelRequests(ec2, region, [...new Set(ending.flatMap(machine => machine.requests))])
   return refusals
 }
