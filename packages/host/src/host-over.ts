@@ -15,6 +15,6 @@ export const hostOver = (transport: Transport, ports: HostPorts): Host => ({
   },
   start: job => startOver(transport, ports, job),
   job: id => jobOver(transport, ports, id),
-  upload: (path, content, options) => uploadOver(transport, path, content, options),
-  download: path => downloadOver(transport, path),
+  upload: (path, content, options) => uploadOver(transport, ports.clock, path, content, options),
+  download: path => downloadOver(transport, ports.clock, path),
 })

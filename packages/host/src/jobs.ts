@@ -3,6 +3,7 @@ import { gunzipSync } from 'node:zlib'
 import { formatDuration, messageOf, OutsideFault, type Clock, type Log } from '@gpu-actions/action-kit/ports'
 import type { HostJob, JobEnd, RunningJob } from './host.ts'
 import { cancelScript, lookScript, startScript, type JobPlace } from './job-scripts.ts'
+import { sendOver } from './sending.ts'
 import type { Transport } from './transport.ts'
 
 /** What the logic of a host takes from outside. */
@@ -148,7 +149,7 @@ export function jobOver(transport: Transport, ports: HostPorts, id: string): Run
     id,
     follow: (onOutput, options = {}) => follow({ transport, place, ports, onOutput, ...options }),
     cancel: async () => {
-      const { exitCode, output } = await transport.run(cancelScript(place), { timeoutMs: 60_000 })
+      const { exitCode, output } = await sendOver(transport, ports.clock, cancelScript(place), { timeoutMs: 60_000 })
       if (exitCode === 0) return
       throw new OutsideFault({
         what: `Ending job ${id} on ${transport.name} failed: ${output.slice(0, 300).trim() || `exit code ${exitCode}`}`,
@@ -169,7 +170,7 @@ export async function startOver(transport: Transport, ports: HostPorts, job: Hos
       what: `Job ${job.name} does not fit into one script for ${transport.name}: ${bytes} bytes of at most ${transport.limits.scriptBytes}`,
       advice: 'Upload what it needs as a file, and pass the path.',
     })
-  const { exitCode, output } = await transport.run(script, { timeoutMs: 60_000 })
+  const { exitCode, output } = await sendOver(transport, ports.clock, script, { timeoutMs: 60_000 })
   if (exitCode !== 0)
     throw new OutsideFault({
       what: `Starting job ${job.name} on ${transport.name} failed: ${output.slice(0, 300).trim() || `exit code ${exitCode}`}`,

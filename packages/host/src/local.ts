@@ -16,7 +16,7 @@ export interface LocalPorts extends HostPorts {
 
 /** Between asking a script to end and killing it, in milliseconds. */
 const graceMs = 2_000
-const outputBytes = 1_000_000
+const outputBytes = 4 * 1024 * 1024
 
 /** Ends a process group: asks first, then kills. */
 function endGroup(child: ChildProcess): void {
@@ -47,6 +47,7 @@ async function runHere(
   script: string,
   environment: LocalPorts['environment'],
   options: RunOptions,
+  input?: Uint8Array,
 ): Promise<TransportResult> {
   const { timeoutMs = 60_000, signal } = options
   signal?.throwIfAborted()
@@ -54,11 +55,15 @@ async function runHere(
   const child = spawn('/bin/sh', ['-c', `exec 2>&1\n${script}`], {
     detached: true,
     env: environment,
-    stdio: ['ignore', 'pipe', 'ignore'],
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'ignore'],
   })
+  const { stdout } = child
+  if (stdout === null) throw new Error('a child without a pipe')
+  // The script may end before it has read all.
+  child.stdin?.on('error', () => undefined).end(input)
   const kept: Buffer[] = []
   let room = outputBytes
-  child.stdout.on('data', (chunk: Buffer) => {
+  stdout.on('data', (chunk: Buffer) => {
     if (room > 0) kept.push(chunk.subarray(0, room))
     room -= chunk.length
   })
@@ -82,7 +87,7 @@ async function runHere(
   } finally {
     clearTimeout(timer)
     signal?.removeEventListener('abort', abort)
-    child.stdout.destroy()
+    stdout.destroy()
   }
 }
 
@@ -91,7 +96,8 @@ export function localHost(ports: LocalPorts): Host {
   const transport: Transport = {
     name: 'this machine',
     run: (script, options = {}) => runHere(script, ports.environment, options),
-    limits: { scriptBytes: 100_000, outputBytes, fileBytes: 256 * 1024 * 1024 },
+    feed: (script, input, options = {}) => runHere(script, ports.environment, options, input),
+    limits: { scriptBytes: 100_000, outputBytes, fileBytes: 1024 * 1024 * 1024 },
     folder: quote(ports.directory),
     units: false,
     pace: { firstMs: 50, maxMs: 1_000, msPerCall: 0, patienceMs: 0 },

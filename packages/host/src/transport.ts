@@ -14,6 +14,11 @@ export interface Transport {
    * @throws OutsideFault when the machine cannot be reached or the script ran past its time
    */
   run(script: string, options?: RunOptions): Promise<TransportResult>
+  /**
+   * The same for a script that reads these bytes from its standard input, to their end. Absent where the transport
+   * carries none: a file then travels within scripts.
+   */
+  readonly feed?: (script: string, input: Uint8Array, options?: RunOptions) => Promise<TransportResult>
   readonly limits: {
     /** Longest script, in bytes of UTF-8. */
     readonly scriptBytes: number
@@ -27,6 +32,8 @@ export interface Transport {
   /** Whether systemd units may hold jobs. They do not inherit the environment of the caller. */
   readonly units: boolean
   readonly pace: Pace
+  /** How often a script of `hostOver` is sent again after a failure that may pass; absent where `run` does it itself. */
+  readonly resends?: number
   /** Whether a failure may pass by itself (a machine that does not answer just now), so that looking again has sense. */
   mayPass(failure: unknown): boolean
 }

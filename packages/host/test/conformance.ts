@@ -20,6 +20,8 @@ export interface Traits {
   readonly whileSeconds: number
   /** The biggest file that it carries, in bytes; absent when that is too big to try. */
   readonly fileBytes?: number
+  /** How much output and how big a file must come through whole, in bytes. */
+  readonly muchBytes: number
 }
 
 const sha256 = (content: Uint8Array): string => createHash('sha256').update(content).digest('hex')
@@ -78,11 +80,26 @@ export function describeHost(name: string, makeTrial: () => Promise<Trial>, trai
 
       test('keeps the first part of much output', async () => {
         const { exitCode, output } = await at().host.run(
-          'echo first; head -c 3000000 /dev/zero | tr "\\0" x; echo last',
+          'echo first; head -c 20000000 /dev/zero | tr "\\0" x; echo last',
         )
         expect(exitCode).toBe(0)
         expect(output.startsWith('first\nxxx')).toBe(true)
-        expect(output.length).toBeLessThan(2_000_000)
+        expect(output.length).toBeLessThan(8_000_000)
+      })
+
+      test.each([
+        ['exit 255', 255],
+        ['kill -KILL $$', 137],
+        ['if', 2],
+        ['', 0],
+      ])('tells how the script %j itself ended', async (script, exitCode) => {
+        // bash says 1 or 2 for a script that it cannot read.
+        const found = (await at().host.run(script)).exitCode
+        expect(script === 'if' ? found > 0 && found < 126 : found === exitCode).toBe(true)
+      })
+
+      test('gives a script nothing to read', async () => {
+        expect(await at().host.run('cat; echo end')).toEqual({ exitCode: 0, output: 'end\n' })
       })
 
       test('carries a script with odd characters and what looks like a parameter', async () => {
@@ -100,6 +117,19 @@ export function describeHost(name: string, makeTrial: () => Promise<Trial>, trai
         const waiting = at().host.run('sleep 600', { signal: controller.signal })
         controller.abort(reason)
         await expect(waiting).rejects.toBe(reason)
+      })
+
+      test('ends the script with what it started when the signal says so', async () => {
+        const [child, grandchild] = [seconds(), seconds()]
+        const reason = new Error('not needed any more')
+        const controller = new AbortController()
+        const script = `sleep ${grandchild} & sleep ${child}; sleep ${child}`
+        const waiting = at().host.run(script, { signal: controller.signal })
+        waiting.catch(() => undefined)
+        await until(async () => (await running(child)) === 1 && (await running(grandchild)) === 1)
+        controller.abort(reason)
+        await expect(waiting).rejects.toBe(reason)
+        await until(async () => (await running(child)) === 0 && (await running(grandchild)) === 0)
       })
     })
 
@@ -152,11 +182,35 @@ export function describeHost(name: string, makeTrial: () => Promise<Trial>, trai
         expect(text).toBe('ä😀!')
       })
 
-      test('bring a megabyte of output home whole', async () => {
-        const content = randomBytes(700_000).toString('base64')
-        await at().host.upload(`${at().folder}/much`, Buffer.from(content))
-        const { text } = await ran(shell(`cat ${at().folder}/much`))
-        expect(sha256(Buffer.from(text))).toBe(sha256(Buffer.from(content)))
+      test('bring much output home whole', async () => {
+        const path = `${at().folder}/much`
+        // Random, so that it can hardly be compressed; text, so that it comes as it is.
+        await at().host.run(`head -c ${Math.floor(traits.muchBytes * 0.7)} /dev/urandom | base64 >${path}`, {
+          timeoutMs: traits.testMs,
+        })
+        const { output } = await at().host.run(`{ sha256sum || shasum -a 256; } 2>/dev/null <${path}; wc -c <${path}`)
+        const hash = createHash('sha256')
+        let length = 0
+        const job = await at().host.start(shell(`cat ${path}`))
+        const end = await job.follow(piece => {
+          hash.update(piece)
+          length += piece.length
+        })
+        expect(end).toEqual({ how: 'exited', exitCode: 0 })
+        expect(`${hash.digest('hex')} ${length}`).toBe(output.trim().replace(/\s+-?\s*/, ' '))
+      })
+
+      test('are cancelled in the midst of much output', async () => {
+        const child = seconds()
+        const job = await at().host.start(shell(`yes 0123456789 | head -c 3000000; sleep ${child}`))
+        let length = 0
+        const ended = job.follow(piece => void (length += piece.length))
+        await until(async () => (await running(child)) === 1)
+        await job.cancel()
+        expect(await running(child)).toBe(0)
+        expect(await ended).toEqual({ how: 'cancelled' })
+        // What it printed before is not lost.
+        expect(length).toBe(3_000_000)
       })
 
       test('show their output while they run', async () => {
@@ -263,6 +317,11 @@ export function describeHost(name: string, makeTrial: () => Promise<Trial>, trai
         expect(await roundTrip(`${at().folder}/random`, content)).toBe(sha256(content))
       })
 
+      test('of many bytes go up and down unchanged', async () => {
+        const content = randomBytes(traits.muchBytes)
+        expect(await roundTrip(`${at().folder}/bytes`, content)).toBe(sha256(content))
+      })
+
       test('get their mode, and replace what was there', async () => {
         const path = `${at().folder}/program`
         await at().host.upload(path, Buffer.from('old and longer'), { mode: 0o600 })
@@ -284,7 +343,7 @@ export function describeHost(name: string, makeTrial: () => Promise<Trial>, trai
         })
 
       test('leave nothing half-sent behind', async () => {
-        const { output } = await at().host.run(`find ${at().folder} -name 'random.*'`)
+        const { output } = await at().host.run(`find ${at().folder} -name 'random.*' -o -name 'bytes.*'`)
         expect(output).toBe('')
       })
     })

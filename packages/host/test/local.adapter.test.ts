@@ -29,5 +29,5 @@ describeHost(
       },
     }
   },
-  { testMs: 30_000, whileSeconds: 1 },
+  { testMs: 120_000, whileSeconds: 1, muchBytes: 50_000_000 },
 )
