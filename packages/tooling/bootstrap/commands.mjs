@@ -46,6 +46,11 @@ export const commands = {
     summary: 'serve the offline cloud',
     uses: ['python'],
   },
+  drill: {
+    entry: 'packages/tooling/src/drill.ts',
+    summary: 'random deaths of random workflows on the offline cloud; counts what is left',
+    needs: ['releaseTree'],
+  },
   workflow: {
     entry: 'packages/tooling/src/workflow.ts',
     summary: 'run a workflow file on the offline cloud',

@@ -4,6 +4,7 @@ import { sizeWords, weigh } from './bench/budgets.ts'
 import { runChecks } from './check/checks.ts'
 import { releaseTreePath } from './release/release-tree.ts'
 import { root } from './repository.ts'
+import { runDrills } from './suites/drills.ts'
 import { runJest } from './suites/jest.ts'
 import { outcomeTable, strict, summaryLine, type SuiteOutcome } from './suites/outcome.ts'
 import { runPytest } from './suites/pytest.ts'
@@ -25,6 +26,7 @@ const suites: readonly (() => Promise<readonly SuiteOutcome[]>)[] = [
   async () => [await runJest('adapter', 2)],
   async () => [await runJest('bundle', 1)],
   async () => [await runJest('workflow', 1)],
+  async () => [await runDrills(60)],
   async () => [await runJest('act', 1)],
 ]
 
