@@ -34,10 +34,10 @@ export const mayHaveMachine = ({ outcome, calls, lostCalls }: Attempt): boolean 
  * of the call itself, whose outcome is always recorded.
  */
 export async function carryOut(setting: Attempting, intended: Attempt): Promise<Attempt> {
-  const { clock, log, signal, limits, put } = setting
+  const { clock, log, signal, limits } = setting
   let attempt = intended
   let pause = limits.firstPauseMs
-  await put(attempt)
+  await setting.put(attempt)
   for (;;) {
     const outcome = await call(setting, attempt)
     const lostCalls = (attempt.lostCalls ?? 0) + (outcome.isLost ? 1 : 0)
@@ -48,10 +48,10 @@ export async function carryOut(setting: Attempting, intended: Attempt): Promise<
       : outcome.outcome.kind === 'unknown' && lostCalls < limits.repeats
     if (!isAgain) {
       attempt = { ...attempt, endedAt: iso(now, intended.at), outcome: final(outcome.outcome, lostCalls) }
-      await put(attempt)
+      await setting.put(attempt)
       return attempt
     }
-    await put(attempt)
+    await setting.put(attempt)
     const wait = pause * (0.5 + clock.random() / 2)
     log.info(
       `Attempt ${attempt.number}: ${reason(outcome.outcome)}; the same call again in ${(wait / 1000).toFixed(1)}s`,
@@ -66,7 +66,7 @@ export async function carryOut(setting: Attempting, intended: Attempt): Promise<
       // No call of this token has reached the service so far: its time limit may still begin later.
       ...(lostCalls === 0 ? { expiresAt: new Date(setting.expiryOf(attempt.offer)).toISOString() } : {}),
     }
-    await put(attempt)
+    await setting.put(attempt)
   }
 }
 

@@ -1,9 +1,22 @@
-import type { Clock, Log, Records } from '@gpu-actions/action-kit/ports'
+import { messageOf, type Clock, type Log, type Records } from '@gpu-actions/action-kit/ports'
 import type { EndingProvider } from './provider.ts'
-import { covers } from './receipt.ts'
-import { attemptsRecord, leaseRecord, receiptRecord, type Attempt, type Place, type Receipt } from './records.ts'
+import { covers, type MachineUse } from './receipt.ts'
+import {
+  attemptsRecord,
+  leaseRecord,
+  receiptRecord,
+  useRecord,
+  type Attempt,
+  type Lease,
+  type Left,
+  type Place,
+  type Receipt,
+  type RecordKind,
+  type Use,
+} from './records.ts'
 import { provesGone, resourceEnds, withResources, type Resource } from './resources.ts'
-import { endMachines, type TeardownTimes } from './teardown.ts'
+import { endMachines, uniquePlaces } from './teardown.ts'
+import type { TeardownTimes } from './teardown-times.ts'
 
 export interface EndLease {
   readonly provider: EndingProvider
@@ -34,12 +47,6 @@ function joinAttempts(one: readonly Attempt[], other: readonly Attempt[]): reado
   return [...joined.values()].toSorted((a, b) => a.number - b.number)
 }
 
-const placeKey = (place: Place): string => `${place.account}/${place.region}`
-
-const unique = (places: readonly Place[]): readonly Place[] => [
-  ...new Map(places.map(place => [placeKey(place), place])).values(),
-]
-
 /** What cannot be read as a receipt proves nothing, and must not keep anybody from ending a machine. */
 export const earlierReceipt = async (records: Records): Promise<Receipt | undefined> => {
   try {
@@ -65,6 +72,47 @@ export async function provenEnd(
   return receipt
 }
 
+/** A record that cannot be read must not keep anybody from ending a machine; what it would have said is missing. */
+async function readable<T>(
+  record: RecordKind<T>,
+  records: Records,
+): Promise<{ readonly value?: T; readonly fault?: string }> {
+  try {
+    const value = await record.read(records)
+    return value === undefined ? {} : { value }
+  } catch (error) {
+    return { fault: `${record.file} cannot be read: ${messageOf(error)}` }
+  }
+}
+
+/** What the records say of the use of the machine that was ready. */
+function useOf(lease: Lease | undefined, use: Use | undefined): ReadonlyMap<string, MachineUse> {
+  const ready = lease?.machines.at(-1)
+  if (ready === undefined) return new Map()
+  const own = (use?.periods ?? []).filter(() => use?.leaseId === lease?.id)
+  const times = (pick: (period: Use['periods'][number]) => string) => own.map(period => Date.parse(pick(period)))
+  return new Map([
+    [
+      ready.id,
+      {
+        usableAt: lease?.readyAt == null ? null : Date.parse(lease.readyAt),
+        from: own.length === 0 ? null : Math.min(...times(period => period.startedAt)),
+        until: own.length === 0 ? null : Math.max(...times(period => period.endedAt)),
+      },
+    ],
+  ])
+}
+
+/** A launch may have been made where only an unreadable record says: nobody can prove its end. */
+const unreadable = (setting: EndLease, file: string): Left => ({
+  kind: 'record',
+  id: file,
+  place: null,
+  state: 'cannot be read',
+  consoleLink: '',
+  byHand: `look for machines of lease ${setting.leaseId} in every region in which it may have been launched`,
+})
+
 /**
  * Ends the machines of a lease, whatever is known of it: by its records, by attempts known from elsewhere, and by its
  * mark. Writes the receipt into the run directory. What an earlier receipt says of resources stays in it: they are
@@ -72,17 +120,16 @@ export async function provenEnd(
  */
 export async function endLease(setting: EndLease): Promise<Receipt> {
   const { records } = setting
-  const lease = await leaseRecord.read(records)
-  const written = (await attemptsRecord.read(records))?.attempts ?? []
-  const attempts = joinAttempts(written, setting.attempts ?? [])
-  if (attempts.length > 0) {
+  const [lease, written, use] = await Promise.all([
+    readable(leaseRecord, records),
+    readable(attemptsRecord, records),
+    readable(useRecord, records),
+  ])
+  const attempts = joinAttempts(written.value?.attempts ?? [], setting.attempts ?? [])
+  const faults = [lease.fault, written.fault].flatMap(fault => fault ?? [])
+  if (attempts.length > 0 && faults.length === 0) {
     const proven = await provenEnd(records, attempts)
     if (proven !== undefined) return proven
-  }
-  const ready = lease?.machines.at(-1)
-  const waste = new Map<string, number>()
-  if (ready?.launchedAt && lease?.readyAt) {
-    waste.set(ready.id, Math.max(0, Math.round((Date.parse(lease.readyAt) - Date.parse(ready.launchedAt)) / 1000)))
   }
   const earlier = await earlierReceipt(records)
   const machines = await endMachines({
@@ -93,12 +140,21 @@ export async function endLease(setting: EndLease): Promise<Receipt> {
       leaseId: setting.leaseId,
       tokens: attempts.map(attempt => attempt.token),
     },
-    places: unique([...(lease?.places ?? []), ...attempts.map(attempt => attempt.offer.place), ...setting.places]),
-    known: lease?.machines ?? [],
+    places: uniquePlaces([...(lease.value?.places ?? []), ...setting.places]),
+    known: lease.value?.machines ?? [],
     attempts,
-    waste,
+    use: useOf(lease.value, use.value),
   })
-  const receipt = earlier === undefined ? machines : withResources(machines, resourceEnds(earlier))
+  const told = use.fault === undefined ? faults : [...faults, use.fault]
+  const left = [...machines.left, ...(lease.fault === undefined ? [] : [unreadable(setting, leaseRecord.file)])]
+  const whole = written.fault === undefined ? left : [...left, unreadable(setting, attemptsRecord.file)]
+  const ended: Receipt = {
+    ...machines,
+    left: whole,
+    remaining: whole.length,
+    problems: [...machines.problems, ...told],
+  }
+  const receipt = earlier === undefined ? ended : withResources(ended, resourceEnds(earlier))
   await receiptRecord.write(records, receipt)
   return receipt
 }

@@ -32,7 +32,7 @@ export type {
   SweepingProvider,
   TerminateRefusal,
 } from './provider.ts'
-export { covers } from './receipt.ts'
+export { covers, type MachineUse } from './receipt.ts'
 export * from './records.ts'
 export { sweep, type Sweep } from './sweep.ts'
 export { sweepFault, sweepMarkdown, sweepSentences } from './describe-sweep.ts'
@@ -49,4 +49,5 @@ export {
   type ResourceEnd,
   type ResourcesEnding,
 } from './resources.ts'
-export { endMachines, teardownTimes, type Teardown, type TeardownTimes } from './teardown.ts'
+export { endMachines, type Teardown } from './teardown.ts'
+export { teardownTimes, type TeardownTimes } from './teardown-times.ts'

@@ -1,12 +1,12 @@
 import { formatDuration } from '@gpu-actions/action-kit/ports'
-import type { Offer, Price } from './records.ts'
+import type { Extra, Offer, Price } from './records.ts'
 
 /** Money is counted in whole micro-dollars; decimal USD appears only in records and in words. */
 export const toMicros = (usd: number): number => Math.round(usd * 1_000_000)
 export const toUsd = (micros: number): number => micros / 1_000_000
 
 /** @returns micro-dollars, or null when the price is unknown */
-export const costMicros = (price: Price | null, seconds: number): number | null =>
+export const costMicros = (price: Price | Extra | null, seconds: number): number | null =>
   price === null ? null : Math.round((toMicros(price.usdPerHour) * seconds) / 3600)
 
 /** `$1.212`, `$0.0213`: at most four decimals below a dollar, at least two. */

@@ -1,24 +1,19 @@
-import { costMicros, sum, toUsd } from './money.ts'
+import { formatDuration } from '@gpu-actions/action-kit/ports'
+import { costMicros, sum, toMicros, toUsd } from './money.ts'
 import type { EndingProvider } from './provider.ts'
 import type { EndedMachine, Left, Machine, Place, Receipt } from './records.ts'
+import type { Sight } from './sight.ts'
 
-/** One machine, as a teardown has seen it. Times in milliseconds since the epoch. */
-export interface Sight {
-  machine: Machine
-  /** Some read has shown it. */
-  seen: boolean
-  /** The last look did not show it. */
-  unseenNow: boolean
-  firstSeenAt: number | null
-  /** The order to end it was accepted. */
-  terminatedAt: number | null
-  endingAt: number | null
-  goneAt: number | null
-  wasteSeconds: number | null
+/** What is known of the use of a machine. Milliseconds since the epoch, null where nothing was recorded. */
+export interface MachineUse {
+  readonly usableAt: number | null
+  /** Begin of its first use, and end of its last. */
+  readonly from: number | null
+  readonly until: number | null
 }
 
 export interface Account {
-  readonly provider: Pick<EndingProvider, 'name' | 'minimumBilledSeconds' | 'describeMachine'>
+  readonly provider: EndingProvider
   readonly leaseId: string | null
   readonly repository: string
   readonly places: readonly Place[]
@@ -29,6 +24,7 @@ export interface Account {
   /** What the last look showed, and launches that could not be looked up. */
   readonly left: readonly Left[]
   readonly problems: readonly string[]
+  readonly use: ReadonlyMap<string, MachineUse>
   isGone(sight: Sight): boolean
 }
 
@@ -41,30 +37,65 @@ function endOfBilling(sight: Sight): number | null {
   return sight.endingAt ?? sight.goneAt
 }
 
-function endedMachine(sight: Sight, minimumSeconds: number, gone: boolean): EndedMachine {
+/** Whole seconds from one moment to a later one; null when one of them is unknown. */
+const secondsBetween = (from: number | null | undefined, to: number | null | undefined): number | null =>
+  from == null || to == null ? null : Math.max(0, Math.round((to - from) / 1000))
+
+interface Cost {
+  /** Micro-dollars. */
+  readonly micros: number | null
+  readonly noCost?: string
+  readonly freeOfCharge: string | null
+}
+
+/** @param lived seconds from launch to the end, @param seconds those that are billed */
+function costOf(machine: Machine, lived: number | null, seconds: number | null, provider: EndingProvider): Cost {
+  const charged = { freeOfCharge: null }
+  if (seconds === null || lived === null)
+    return { ...charged, micros: null, noCost: 'how long it was billed is unknown' }
+  const beside = sum((machine.extras ?? []).map(extra => costMicros(extra, seconds)))
+  if (machine.market === 'capacity-block') {
+    return { ...charged, micros: null, noCost: 'it was paid in advance, with its capacity block' }
+  }
+  const free = provider.freeInterruptionSeconds ?? 0
+  if (machine.market === 'spot' && lived < free && provider.isInterruption?.(machine) === true) {
+    return {
+      micros: beside,
+      freeOfCharge: `the provider took it back after ${formatDuration(lived * 1000)}: an interruption within the first ${formatDuration(free * 1000)} is not billed`,
+    }
+  }
+  const compute = costMicros(machine.price, seconds)
+  return compute === null
+    ? { ...charged, micros: null, noCost: 'its price is unknown' }
+    : { ...charged, micros: sum([compute, beside]) }
+}
+
+function endedMachine(account: Account, sight: Sight): EndedMachine {
+  const { provider } = account
   const { machine } = sight
   const end = endOfBilling(sight)
   const launched = machine.launchedAt === null ? null : Date.parse(machine.launchedAt)
-  const seconds =
-    end === null || launched === null ? null : Math.max(minimumSeconds, Math.ceil((end - launched) / 1000))
-  const cost = seconds === null ? null : costMicros(machine.price, seconds)
+  const lived = end === null || launched === null ? null : Math.max(0, Math.ceil((end - launched) / 1000))
+  const seconds = lived === null ? null : Math.max(provider.minimumBilledSeconds, lived)
+  const { micros, ...why } = costOf(machine, lived, seconds, provider)
+  const use = account.use.get(machine.id)
   return {
     id: machine.id,
     place: machine.place,
     instanceType: machine.instanceType,
-    state: sight.unseenNow && machine.state !== 'gone' ? 'unseen' : machine.state,
+    state: sight.unseen !== null && machine.state !== 'gone' ? 'unseen' : machine.state,
     stateReason: machine.stateReason,
     launchedAt: machine.launchedAt,
     terminatedAt: iso(sight.terminatedAt),
-    goneAt: gone ? iso(sight.goneAt) : null,
+    goneAt: account.isGone(sight) ? iso(sight.goneAt) : null,
     endOfBilling: iso(end),
     billedSeconds: seconds,
     price: machine.price,
     extras: machine.extras,
-    costUsd: cost === null ? null : toUsd(cost),
-    freeOfCharge: null,
-    wasteSeconds: sight.wasteSeconds,
-    idleSeconds: null,
+    costUsd: micros === null ? null : toUsd(micros),
+    ...why,
+    wasteSeconds: secondsBetween(launched, use?.from ?? use?.usableAt),
+    idleSeconds: secondsBetween(use?.until, end),
     volumes: machine.volumes,
     interfaces: machine.interfaces,
     requests: machine.requests,
@@ -92,12 +123,8 @@ function leftOf(account: Account): { left: readonly Left[]; ending: readonly str
 /** The proof of a teardown: 0 remaining only when every machine was seen to be gone or irreversibly ending. */
 export function makeReceipt(account: Account): Receipt {
   const { left, ending } = leftOf(account)
-  const machines = account.sights.map(sight =>
-    endedMachine(sight, account.provider.minimumBilledSeconds, account.isGone(sight)),
-  )
-  const cost = sum(
-    machines.map(machine => (machine.billedSeconds === null ? null : costMicros(machine.price, machine.billedSeconds))),
-  )
+  const machines = account.sights.map(sight => endedMachine(account, sight))
+  const cost = sum(machines.map(machine => (machine.costUsd === null ? null : toMicros(machine.costUsd))))
   return {
     schema: 'gpu-actions/receipt@1',
     leaseId: account.leaseId,

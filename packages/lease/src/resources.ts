@@ -1,6 +1,6 @@
 import { messageOf, type Clock, type Log } from '@gpu-actions/action-kit/ports'
 import type { EndedResource, Left, Place, Receipt } from './records.ts'
-import { teardownTimes, type TeardownTimes } from './teardown.ts'
+import { teardownTimes, type TeardownTimes } from './teardown-times.ts'
 
 /** Something that belongs to a lease beside its machines. What it is, its owner knows. */
 export interface Resource {

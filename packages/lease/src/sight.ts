@@ -1,0 +1,118 @@
+import type { Clock } from '@gpu-actions/action-kit/ports'
+import type { Attempt, Machine, Offer } from './records.ts'
+
+/** One machine, as a teardown has seen it. Times in milliseconds since the epoch. */
+export interface Sight {
+  readonly machine: Machine
+  /** Some read of this teardown has shown it. */
+  readonly seen: boolean
+  /** Since when, and in how many looks in a row, it has not been shown; null while it is. */
+  readonly unseen: { readonly since: number; readonly looks: number } | null
+  /** The order to end it was accepted. */
+  readonly terminatedAt: number | null
+  /** First sight of its end. */
+  readonly endingAt: number | null
+  readonly goneAt: number | null
+}
+
+export const recorded = (machine: Machine): Sight => ({
+  machine,
+  seen: false,
+  unseen: null,
+  terminatedAt: null,
+  endingAt: null,
+  goneAt: null,
+})
+
+const union = (a: readonly string[], b: readonly string[]): readonly string[] => [...new Set([...a, ...b])]
+
+/** Joins a fresh look with what was known: volumes and interfaces are listed only while the machine lives. */
+export function shown(before: Sight | undefined, machine: Machine, offer: Offer | undefined, now: number): Sight {
+  const known = before?.machine ?? machine
+  const ended = machine.state === 'ending' || machine.state === 'gone'
+  return {
+    ...(before ?? recorded(machine)),
+    seen: true,
+    unseen: null,
+    endingAt: before?.endingAt ?? (ended ? now : null),
+    machine: {
+      ...machine,
+      // A stale look may show an earlier state: what has begun to end never lives again.
+      state: known.state === 'gone' || (known.state === 'ending' && !ended) ? known.state : machine.state,
+      stateReason: machine.stateReason ?? known.stateReason,
+      price: machine.price ?? known.price ?? offer?.price ?? null,
+      extras: machine.extras ?? known.extras ?? offer?.extras ?? null,
+      market: machine.market ?? known.market ?? offer?.market ?? null,
+      launchedAt: machine.launchedAt ?? known.launchedAt,
+      endedAt: machine.endedAt ?? known.endedAt,
+      token: machine.token ?? known.token,
+      volumes: union(known.volumes, machine.volumes),
+      interfaces: union(known.interfaces, machine.interfaces),
+      requests: union(known.requests, machine.requests),
+    },
+  }
+}
+
+export const notShown = (before: Sight, now: number): Sight => ({
+  ...before,
+  unseen: { since: before.unseen?.since ?? now, looks: (before.unseen?.looks ?? 0) + 1 },
+})
+
+/** Everything by which what belongs to a machine is known. */
+export const partsOf = ({ machine }: Sight): readonly string[] => [
+  machine.id,
+  ...machine.volumes,
+  ...machine.interfaces,
+  ...machine.requests,
+]
+
+/** A machine of this age is shown by every read, in milliseconds. */
+const shownForSureMs = 5 * 60_000
+
+/**
+ * Seen gone by a read; or not shown any more. One look that does not show it proves nothing: reads lag behind. Two in a
+ * row do for a machine whose end was ordered or seen, and for one so old that every read would show it; any other must
+ * have stayed away for as long as it takes a new machine to be shown.
+ */
+export function isGone(sight: Sight, settlingMs: number, clock: Pick<Clock, 'now'>): boolean {
+  const { machine, seen, unseen } = sight
+  if (machine.state === 'gone' && seen) return true
+  if (unseen === null || unseen.looks < 2) return false
+  const isEnded = sight.terminatedAt !== null || sight.endingAt !== null
+  const now = clock.now()
+  const isOld = !seen && machine.launchedAt !== null && now - Date.parse(machine.launchedAt) >= shownForSureMs
+  return isEnded || isOld || now - unseen.since >= settlingMs
+}
+
+/** A launch that was answered names its machines; that answer is proof enough that they are ours. */
+export const launchedMachines = (
+  attempts: readonly Attempt[],
+  owner: { readonly repository: string; readonly leaseId: string | null },
+): readonly Machine[] =>
+  attempts.flatMap(({ outcome, offer, token, endedAt, at }) =>
+    outcome?.kind !== 'launched'
+      ? []
+      : outcome.machines.map((id): Machine => ({
+          id,
+          place: offer.place,
+          instanceType: offer.instanceType,
+          zone: offer.zone,
+          state: 'starting',
+          stateReason: null,
+          launchedAt: endedAt ?? at,
+          endedAt: null,
+          token,
+          ...owner,
+          privateIp: null,
+          publicIp: null,
+          runId: null,
+          job: null,
+          expiresAt: null,
+          market: offer.market,
+          volumes: [],
+          interfaces: [],
+          requests: [],
+          extras: offer.extras,
+          price: offer.price,
+        })),
+  )
