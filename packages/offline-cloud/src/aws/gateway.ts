@@ -4,6 +4,8 @@ import { callCognito, unsignedCognitoOperations } from '../cognito/service.ts'
 import { callEc2 } from '../ec2/service.ts'
 import type { FaultTarget } from '../faults.ts'
 import { requestId } from '../ids.ts'
+import { callPricing, noPricingEndpoint, pricingRegions } from '../pricing/service.ts'
+import { callServiceQuotas } from '../service-quotas/service.ts'
 import { callSsm } from '../ssm/service.ts'
 import { callSts, unsignedOperations } from '../sts/service.ts'
 import type { Identity } from '../sts/sessions.ts'
@@ -117,8 +119,10 @@ async function accept(cloud: Cloud, target: FaultTarget): Promise<() => Promise<
 function authenticate(cloud: Cloud, call: Call, signed: Signed | null): Identity | null {
   if (isUnsigned(call)) return null
   if (signed === null) throw unsigned(call.service)
+  if (call.service === 'pricing' && !pricingRegions.includes(signed.region)) throw noPricingEndpoint(signed.region)
   const identity = cloud.sessions.identify(signed.accessKeyId, signed.sessionToken, cloud.clock.now())
-  if (identity === 'unknown' || regionNamed(signed.region) === undefined) throw unknownCredentials(call.service)
+  const isServed = call.service === 'pricing' || regionNamed(signed.region) !== undefined
+  if (identity === 'unknown' || !isServed) throw unknownCredentials(call.service)
   if (identity === 'expired') throw faultRefusal(call.service, 'expired-credentials')
   return identity
 }
@@ -189,9 +193,11 @@ function stsCall(cloud: Cloud, operation: string, node: QueryNode): Call {
   }
 }
 
-const jsonServices: Readonly<Record<string, 'ssm' | 'cognito-idp'>> = {
+const jsonServices: Readonly<Record<string, 'ssm' | 'cognito-idp' | 'servicequotas' | 'pricing'>> = {
   AmazonSSM: 'ssm',
   AWSCognitoIdentityProviderService: 'cognito-idp',
+  ServiceQuotasV20190624: 'servicequotas',
+  AWSPriceListService: 'pricing',
 }
 
 function jsonCall(cloud: Cloud, target: string, body: string): Call {
@@ -210,7 +216,9 @@ function jsonCall(cloud: Cloud, target: string, body: string): Call {
       if (input === undefined) throw new AwsError('SerializationException', 'The request is not JSON.')
       if (service === 'cognito-idp')
         return JSON.stringify(await callCognito(cloud, operation, input, signed?.region ?? null))
+      if (service === 'pricing') return JSON.stringify(callPricing(operation, input))
       const caller = { region: regionOf(signed), accessKeyId: signed?.accessKeyId ?? '' }
+      if (service === 'servicequotas') return JSON.stringify(callServiceQuotas(cloud, operation, input, caller))
       return JSON.stringify(callSsm(cloud, operation, input, caller))
     },
     refuse: ({ code, message }) => JSON.stringify({ __type: code, message }),

@@ -3,7 +3,7 @@ import { account, userName } from '../world/account.ts'
 import { cognito } from '../world/cognito.ts'
 import { AwsError } from './errors.ts'
 
-export type AwsService = 'ec2' | 'ssm' | 'sts' | 'cognito-idp'
+export type AwsService = 'ec2' | 'ssm' | 'sts' | 'cognito-idp' | 'servicequotas' | 'pricing'
 
 /** The faults that refuse a call before it is carried out. */
 export const refusingFaults = [
@@ -47,6 +47,30 @@ const faultWords: Readonly<Record<AwsService, Readonly<Record<RefusingFault, Wor
     'server-error': ['InternalErrorException', 500, 'Internal server error'],
     'expired-credentials': ['ExpiredTokenException', 400, 'The security token included in the request is expired'],
   },
+  servicequotas: {
+    denied: [
+      'AccessDeniedException',
+      400,
+      `User: arn:aws:iam::${account}:user/${userName} is not authorized to perform: servicequotas:GetServiceQuota because no identity-based policy allows the servicequotas:GetServiceQuota action`,
+    ],
+    throttled: ['TooManyRequestsException', 400, 'Rate exceeded'],
+    'server-error': ['ServiceException', 500, 'The service has encountered an error.'],
+    'expired-credentials': ['ExpiredTokenException', 400, 'The security token included in the request is expired'],
+  },
+  pricing: {
+    denied: [
+      'AccessDeniedException',
+      400,
+      `User: arn:aws:iam::${account}:user/${userName} is not authorized to perform: pricing:GetProducts because no identity-based policy allows the pricing:GetProducts action`,
+    ],
+    throttled: ['ThrottlingException', 400, 'Rate exceeded'],
+    'server-error': [
+      'InternalErrorException',
+      500,
+      'An error on the server occurred during the processing of your request.',
+    ],
+    'expired-credentials': ['ExpiredTokenException', 400, 'The security token included in the request is expired'],
+  },
 }
 
 /** The refusal that a fault stands for, in the words of the service. */
@@ -60,6 +84,8 @@ const unsignedWords: Readonly<Record<AwsService, Words>> = {
   ssm: ['MissingAuthenticationTokenException', 400, 'Missing Authentication Token'],
   sts: ['MissingAuthenticationToken', 403, 'Request is missing Authentication Token'],
   'cognito-idp': ['MissingAuthenticationTokenException', 400, 'Missing Authentication Token'],
+  servicequotas: ['MissingAuthenticationTokenException', 400, 'Missing Authentication Token'],
+  pricing: ['MissingAuthenticationTokenException', 400, 'Missing Authentication Token'],
 }
 
 const unknownWords: Readonly<Record<AwsService, Words>> = {
@@ -67,6 +93,8 @@ const unknownWords: Readonly<Record<AwsService, Words>> = {
   ssm: ['UnrecognizedClientException', 400, 'The security token included in the request is invalid.'],
   sts: ['InvalidClientTokenId', 403, 'The security token included in the request is invalid.'],
   'cognito-idp': ['UnrecognizedClientException', 400, 'The security token included in the request is invalid.'],
+  servicequotas: ['UnrecognizedClientException', 400, 'The security token included in the request is invalid.'],
+  pricing: ['UnrecognizedClientException', 400, 'The security token included in the request is invalid.'],
 }
 
 const refusalOf = ([code, status, message]: Words): AwsError => new AwsError(code, message, status)
