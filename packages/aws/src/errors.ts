@@ -36,7 +36,11 @@ const byCode = new Map<string, AwsFault>([
   ['AuthFailure', 'denied'],
   ['AuthFailure.ServiceLinkedRoleCreationNotPermitted', 'denied'],
   ['IDPRejectedClaim', 'denied'],
+  ['IDPRejectedClaimException', 'denied'],
   ['InvalidIdentityToken', 'denied'],
+  ['InvalidIdentityTokenException', 'denied'],
+  ['IDPCommunicationError', 'server'],
+  ['IDPCommunicationErrorException', 'server'],
   ['ExpiredToken', 'credentials'],
   ['ExpiredTokenException', 'credentials'],
   ['RequestExpired', 'credentials'],
@@ -122,6 +126,9 @@ export function missingPermission(error: unknown, call: Call): string {
   return named ?? call.permission
 }
 
+/** Credentials that were good once. */
+const expired: ReadonlySet<string> = new Set(['ExpiredToken', 'ExpiredTokenException', 'RequestExpired'])
+
 const quotaLink = (region: string): string =>
   `https://${region}.console.aws.amazon.com/servicequotas/home/services/ec2/quotas`
 
@@ -145,7 +152,9 @@ export function adviceFor(error: unknown, call: Call): string {
     case 'denied':
       return `Allow ${missingPermission(error, call)} in the policy of the workflow's role (docs/iam/workflow-role.json has all that is needed).`
     case 'credentials':
-      return 'Give the job valid AWS credentials, for instance with aws-actions/configure-aws-credentials in a step before this one; they may have expired.'
+      return expired.has(codeOf(error))
+        ? 'The AWS credentials of the job have expired. With role-to-assume (and `permissions: id-token: write`) this step gets new ones by itself, as often as it needs.'
+        : 'Give the job valid AWS credentials: role-to-assume (and `permissions: id-token: write`), or aws-actions/configure-aws-credentials in a step before this one.'
     case 'token':
       return 'The launch token was used before; look for its machine in the EC2 console by the client token.'
     case 'not-found':

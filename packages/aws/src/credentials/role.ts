@@ -30,8 +30,7 @@ export const sessionNameOf = (text: string): string =>
     .slice(0, 64)
     .padEnd(2, '-')
 
-const mayPass = (error: unknown): boolean =>
-  isTransient(faultOf(error)) || ['IDPCommunicationError', 'ExpiredTokenException'].includes(codeOf(error))
+const mayPass = (error: unknown): boolean => isTransient(faultOf(error)) || codeOf(error) === 'ExpiredTokenException'
 
 /**
  * Takes a role with the job's OIDC token, without any other credentials.

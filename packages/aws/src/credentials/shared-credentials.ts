@@ -1,3 +1,4 @@
+import { OutsideFault } from '@gpu-actions/action-kit/ports'
 import { codeOf } from '../errors.ts'
 
 export interface Identity {
@@ -79,16 +80,33 @@ const ranOut: ReadonlySet<string> = new Set([
   'UnrecognizedClientException',
 ])
 
+function refusedAgain(error: unknown): OutsideFault {
+  const metadata: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, '$metadata') : undefined
+  // Where the clocks differ, the SDK takes every refusal for one of the clock, and would send the call again and again.
+  if (typeof metadata === 'object' && metadata !== null) Reflect.set(metadata, 'clockSkewCorrected', false)
+  return new OutsideFault({
+    what: `AWS refuses a session of the role that is new: ${codeOf(error)}`,
+    advice: 'See whether the sessions of the role were revoked in IAM just now; then run the job again.',
+    cause: error,
+  })
+}
+
+/** What the SDK signs a request with. It is chosen once for a call, above the SDK's own retries. */
+interface Context {
+  readonly __smithy_context?: { readonly selectedHttpAuthScheme?: { identity: Identity } }
+}
+
 interface Stack {
-  add(
-    middleware: (next: (args: never) => Promise<unknown>) => (args: never) => Promise<unknown>,
-    options: { step: 'initialize'; priority: 'low'; name: string },
+  addRelativeTo(
+    middleware: (next: (args: never) => Promise<unknown>, context: Context) => (args: never) => Promise<unknown>,
+    options: { relation: 'before'; toMiddleware: 'httpSigningMiddleware'; name: string },
   ): void
 }
 
 /**
- * Lets a client have new credentials when a service says that they have run out, and send the same input once more: a
- * launch has the same token then. A call that was refused so was not carried out.
+ * Lets a client have new credentials when a service says that they have run out, and sign and send the same request
+ * once more: a launch has the same token then. A call that was refused so was not carried out. It sits below the SDK's
+ * retries, which would repeat such a call with the dead credentials.
  */
 export function renewing<C extends { readonly middlewareStack: unknown }>(
   client: C,
@@ -96,18 +114,24 @@ export function renewing<C extends { readonly middlewareStack: unknown }>(
 ): C {
   if (credentials === undefined) return client
   const stack = client.middlewareStack as Stack
-  stack.add(
-    next => async args => {
+  stack.addRelativeTo(
+    (next, context) => async args => {
+      const scheme = context.__smithy_context?.selectedHttpAuthScheme
       const seen = credentials.generation()
+      // Another call may have had new ones since this one chose its own, or its repetition comes long after.
+      if (scheme !== undefined) scheme.identity = await credentials.provider()
       try {
         return await next(args)
       } catch (error) {
-        if (!ranOut.has(codeOf(error))) throw error
+        if (scheme === undefined || !ranOut.has(codeOf(error))) throw error
         await credentials.renew(seen)
-        return await next(args)
+        scheme.identity = await credentials.provider()
+        return next(args).catch((second: unknown) => {
+          throw ranOut.has(codeOf(second)) ? refusedAgain(second) : second
+        })
       }
     },
-    { step: 'initialize', priority: 'low', name: 'renewCredentials' },
+    { relation: 'before', toMiddleware: 'httpSigningMiddleware', name: 'renewCredentials' },
   )
   return client
 }

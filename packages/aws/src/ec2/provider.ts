@@ -6,9 +6,10 @@ import type { AwsClients } from '../clients.ts'
 import { faultOf } from '../errors.ts'
 import { findMachines } from './find.ts'
 import { dryRun, launch, launchParameters, type LaunchSpec } from './launch.ts'
+import { isInterruption } from './machines.ts'
 import type { Ec2Plan } from './plan.ts'
 import { preparePlan } from './prepare.ts'
-import { describeLaunch, describeMachine, remainsIn } from './remains.ts'
+import { describeLaunch, describeMachine, describePlace, remainsIn } from './remains.ts'
 import { endStraysIn, straysIn } from './strays.ts'
 import { terminate } from './terminate.ts'
 import type { Ec2Wish } from './wish.ts'
@@ -78,6 +79,10 @@ export function ec2Ending(access: Ec2Access): SweepingProvider {
       everywhere(byPlace(strays), async ({ place, members }) => endStraysIn(await ec2For(place), place, members)),
     describeLaunch,
     describeMachine,
+    describePlace,
+    isInterruption,
+    // aws.amazon.com: "billing for interrupted Spot Instances", Linux.
+    freeInterruptionSeconds: 3600,
   }
 }
 

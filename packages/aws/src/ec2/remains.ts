@@ -50,6 +50,18 @@ export const describeRequest = (id: string, place: Place, state: string): Left =
   byHand: `aws ec2 cancel-spot-instance-requests --region ${place.region} --spot-instance-request-ids ${id}`,
 })
 
+/** For a region that could not be asked. */
+export const describePlace = (place: Place): Left => ({
+  kind: 'region',
+  id: place.region,
+  place,
+  state: 'not asked',
+  consoleLink: consoleOf(place.region, 'Instances:tag-key=gpu-actions:lease'),
+  byHand:
+    `aws ec2 describe-instances --region ${place.region} --filters Name=tag-key,Values=${tagNames.lease} ` +
+    `Name=instance-state-name,Values=pending,running,stopping,stopped`,
+})
+
 export const describeLaunch = (token: string, place: Place): Left => ({
   kind: 'launch',
   id: token,

@@ -48,7 +48,8 @@ export async function cancelRequests(ec2: EC2Client, region: string, ids: readon
 }
 
 /**
- * Orders instances of one region to end, without waiting for their operating systems.
+ * Orders instances of one region to end, without waiting for their operating systems, and closes their spot requests.
+ * Of those that have ended only the requests are closed.
  * @returns those that would not
  * @throws OutsideFault when the call itself failed
  */
@@ -57,7 +58,7 @@ export async function terminate(
   region: string,
   machines: readonly Machine[],
 ): Promise<readonly TerminateRefusal[]> {
-  const ids = machines.map(machine => machine.id)
+  const ids = machines.filter(({ state }) => state !== 'gone').map(({ id }) => id)
   const refusals: TerminateRefusal[] = []
   for (let start = 0; start < ids.length; start += batchSize) {
     refusals.push(...(await batch(ec2, region, ids.slice(start, start + batchSize))))
