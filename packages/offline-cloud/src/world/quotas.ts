@@ -12,7 +12,7 @@ const standard = /^(a|c|d|h|i|im|is|m|r|t|z)\d/
 
 /**
  * The quotas that EC2 holds launches to. Codes: AWS's pages on on-demand and spot quotas; those of P are what public
- * repositories agree on, and the one of P5 spot is seen in code only. AWS may have one of its own for P6 spot.
+ * repositories agree on, and the one of P5 spot is seen in code only. None of these holds P6 spot.
  */
 export const quotas: readonly QuotaData[] = [
   {
@@ -31,7 +31,7 @@ export const quotas: readonly QuotaData[] = [
   },
   { code: 'L-3819A6DF', name: 'All G and VT Spot Instance Requests', market: 'spot', families: /^(g|gr|vt)\d/ },
   { code: 'L-7212CCBC', name: 'All P4, P3 and P2 Spot Instance Requests', market: 'spot', families: /^p[2-4]/ },
-  { code: 'L-C4BD4855', name: 'All P5 Spot Instance Requests', market: 'spot', families: /^p[5-9]/ },
+  { code: 'L-C4BD4855', name: 'All P5 Spot Instance Requests', market: 'spot', families: /^p5/ },
 ]
 
 /** More vCPUs than any test starts: a quota is met only where a scenario sets one. */
