@@ -1,4 +1,4 @@
-import { defineAction, input } from '@gpu-actions/action-kit'
+import { defineAction, input, roleToAssume } from '@gpu-actions/action-kit'
 
 export const action = defineAction({
   name: 'cognito-login',
@@ -25,6 +25,7 @@ export const action = defineAction({
       pattern: /^[a-z]{2}(-[a-z]+)+-\d+$/,
       must: 'a region such as us-west-2',
     }),
+    'role-to-assume': roleToAssume,
     'auth-flow': input.oneOf(['ADMIN_USER_PASSWORD_AUTH', 'USER_PASSWORD_AUTH'], {
       about:
         'How to log in. `ADMIN_USER_PASSWORD_AUTH` needs AWS credentials with `cognito-idp:AdminInitiateAuth`, `USER_PASSWORD_AUTH` none; the app client must allow it.',

@@ -4,5 +4,5 @@ import { action } from './action.ts'
 await runAction(action, async context => {
   // The AWS parts are loaded only when the inputs are right.
   const { logIn } = await import('./log-in.ts')
-  await logIn(context)
+  await logIn(context, process.env)
 })

@@ -1,4 +1,4 @@
-import { defineAction, input } from '@gpu-actions/action-kit'
+import { defineAction, input, roleToAssume } from '@gpu-actions/action-kit'
 
 /** The reference's production host, which is also its documented default. */
 const production = 'api.vaultscaler.com'
@@ -19,6 +19,7 @@ export const action = defineAction({
       pattern: /^[a-z]{2}(-[a-z]+)+-\d$/,
       must: 'a region such as us-west-2',
     }),
+    'role-to-assume': roleToAssume,
     'lease-id': input.text({
       about: 'The lease that the machine belongs to; empty finds the lease of `instance-id` among those of this job.',
       pattern: /^[A-Za-z0-9][A-Za-z0-9._-]*$/,

@@ -29,7 +29,7 @@ export async function deploy(context: DeployContext, ports: DeployPorts, files: 
 async function explore(context: DeployContext, ports: DeployPorts): Promise<Site> {
   const { inputs, log, clock, signal } = context
   const { productionHosts, onProduction, apiBase, instanceId, idToken } = inputs
-  const region = inputs.awsRegion ?? ports.environmentRegion
+  const region = inputs.awsRegion ?? ports.world.environmentRegion
   if (region === undefined)
     throw new UserFault(`The region of ${instanceId} is not known`, [
       'aws-region: give it, or set AWS_REGION (aws-actions/configure-aws-credentials does)',
@@ -37,7 +37,7 @@ async function explore(context: DeployContext, ports: DeployPorts): Promise<Site
   const issuer = issuerOf(idToken)
   const base = readBase(apiBase, { productionHosts, onProduction, ...(issuer === undefined ? {} : { issuer }) }, log)
   const place = await placeOf(inputs, context.runDirectories)
-  const clients = ports.clientsFor(region)
+  const clients = ports.world.clientsFor(region)
   const host = ports.hostFor(clients, instanceId)
   log.info(`Looking whether the cluster API at ${base.host} answers, and ${host.name}.`)
   await Promise.all([reachBase(base, { clock, signal }), host.run(':\n', { timeoutMs: 30_000, signal })])
@@ -49,7 +49,7 @@ async function explore(context: DeployContext, ports: DeployPorts): Promise<Site
   }
   const watch = watchedFetch()
   const root = base.href.replace(/\/+$/, '')
-  const token = idTokens(inputs, { clock, log, mask, signal })
+  const token = idTokens(inputs, { clock, credentials: ports.world.credentials, log, mask, signal })
   const api = clusterApi({ base: root, token, clock, log, mask, fetch: watch.fetch })
   const record = firstRecord(context, { place, host: host.name, apiBase: root, apiHost: api.host })
   const records = context.runDirectories.open(place.id)

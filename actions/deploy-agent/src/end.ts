@@ -53,7 +53,7 @@ export async function endWhatIsLeft(
     return
   }
   log.info(`Cluster ${record.clusterName} at ${record.apiHost} was not ended by teardown: ending it`)
-  const world = await ports()
+  const { world, hostFor } = await ports()
   const inputs = {
     idToken: late('id-token'),
     userPoolId: late('user-pool-id'),
@@ -62,7 +62,7 @@ export async function endWhatIsLeft(
     username: late('username'),
     password: late('password'),
   }
-  const token = idTokens(inputs, { clock, log, mask })
+  const token = idTokens(inputs, { clock, credentials: world.credentials, log, mask })
   const clients = world.clientsFor(state.region)
   const left = await endDeployment({
     clock,
@@ -73,7 +73,7 @@ export async function endWhatIsLeft(
   })
   // A rented machine ends, and its agent with it.
   if (lease === undefined && record.agent === 'reference')
-    await removeAgent(world.hostFor(clients, state.instanceId)).catch((error: unknown) =>
+    await removeAgent(hostFor(clients, state.instanceId)).catch((error: unknown) =>
       log.info(`The agent was not removed from ${state.instanceId}: ${String(error)}`),
     )
   if (left.length === 0) return

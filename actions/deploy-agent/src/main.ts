@@ -9,5 +9,8 @@ await runAction(action, async context => {
     import('@gpu-actions/benchmark/programs.pyz'),
     import('@gpu-actions/cluster-api/agent.py'),
   ])
-  await deploy(context, realPorts(process.env, context), { agent: new TextEncoder().encode(agent), program })
+  await deploy(context, realPorts(process.env, context, context.inputs.roleToAssume), {
+    agent: new TextEncoder().encode(agent),
+    program,
+  })
 })

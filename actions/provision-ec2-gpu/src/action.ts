@@ -1,4 +1,4 @@
-import { defineAction, input } from '@gpu-actions/action-kit'
+import { defineAction, input, roleToAssume } from '@gpu-actions/action-kit'
 
 const minute = 60_000
 
@@ -9,8 +9,8 @@ export const action = defineAction({
     'Rents a GPU machine on Amazon EC2 for this job, waits until its GPUs answer, and ends it when the job ends, whatever happens.',
   inputs: {
     'instance-type': input.list({
-      about: 'Instance types, in the order in which to try them.',
-      fallback: 'g5.2xlarge',
+      about:
+        'Instance types, in the order in which to try them. Empty: every type that satisfies the GPU inputs below, the cheapest first; `g5.2xlarge` when those are empty, too.',
       pattern: /^[a-z0-9-]+\.[a-z0-9-]+$/,
       must: 'instance types such as g5.2xlarge',
     }),
@@ -24,18 +24,42 @@ export const action = defineAction({
       about: 'CUDA compute capability the GPU must have at least, such as `8.0`. Other types are left out.',
       min: 1,
     }),
-    'aws-region': input.text({
-      about: "Region to launch in. Empty: the one that the job's AWS settings name (`AWS_REGION`).",
+    'aws-region': input.list({
+      about:
+        "Regions to launch in, in the order in which to try them. Empty: the one that the job's AWS settings name (`AWS_REGION`).",
       pattern: /^[a-z]{2}(-[a-z]+)+-\d$/,
-      must: 'a region such as us-west-2',
+      must: 'regions such as us-west-2',
+    }),
+    'role-to-assume': roleToAssume,
+    strategy: input.oneOf(['ordered', 'cheapest'], {
+      about:
+        'Which offers to try first: `ordered` as types, regions and subnets are given, `cheapest` by price. Spot comes before on-demand either way.',
+      fallback: 'ordered',
+    }),
+    market: input.oneOf(['on-demand', 'spot', 'spot-then-on-demand', 'capacity-block'], {
+      about:
+        'How to pay. A spot machine can be taken back by AWS at any time, with two minutes of notice; a capacity block is bought beforehand.',
+      fallback: 'on-demand',
+    }),
+    'capacity-reservation-id': input.text({
+      about: 'Capacity reservation to launch into; with `market: capacity-block`, the block.',
+      pattern: /^cr-[0-9a-f]+$/,
+      must: 'the id of a capacity reservation such as cr-0123456789abcdef0',
+    }),
+    'max-wait': input.duration({
+      about: 'How long to wait for a free machine, when none of the offers has one. `0s` tries each offer once.',
+      fallback: '10m',
+      min: 0,
+      max: 12 * 60 * minute,
     }),
     'subnet-id': input.list({
-      about: 'Subnets, in the order in which to try them. Empty: those of the default VPC.',
+      about: 'Subnets of any of the regions, in the order in which to try them. Empty: those of the default VPC.',
       pattern: /^subnet-[0-9a-f]+$/,
       must: 'subnet ids such as subnet-0123456789abcdef0',
     }),
     'security-group-id': input.text({
-      about: 'Security group of the machine; it needs no inbound rule. Empty: the default group of the VPC.',
+      about:
+        'Security group of the machine; it needs no inbound rule. A region that does not have it is left out. Empty: the default group of the VPC.',
       pattern: /^sg-[0-9a-f]+$/,
       must: 'a security group id such as sg-0123456789abcdef0',
     }),
@@ -65,18 +89,23 @@ export const action = defineAction({
     }),
     'volume-type': input.oneOf(['gp3', 'gp2'], { about: 'Type of the root volume.', fallback: 'gp3' }),
     ttl: input.duration({
-      about: 'Time after which the machine ends itself, even when nothing else does.',
+      about: 'Time after its launch after which the machine ends itself, even when nothing else does.',
       fallback: '45m',
       min: 5 * minute,
       max: 24 * 60 * minute,
     }),
     'max-price-per-hour': input.number({
       about:
-        'USD that the machine may cost an hour at most. Dearer types, and types whose price is unknown, are left out.',
+        'USD that the machine may cost an hour at most. Dearer offers, and offers whose price is unknown, are left out.',
+      min: 0.01,
+    }),
+    budget: input.number({
+      about:
+        'USD that the machine may cost in all, storage and address included: `ttl` is cut to what the budget pays for. Offers for which that is less than 10 minutes, or whose price is unknown, are left out.',
       min: 0.01,
     }),
     tags: input.tags({
-      about: 'Tags of your own for the machine, its volumes and its network interfaces: `key=value`.',
+      about: 'Tags of your own for the machine, its volumes, network interfaces and spot request: `key=value`.',
     }),
     'user-data': input.text({
       about: 'User data of your own, such as a script that begins with `#!/bin/bash`. Not a place for secrets.',
@@ -93,7 +122,7 @@ export const action = defineAction({
     }),
     'dry-run': input.boolean({
       about:
-        'Show the plan, the prices, the image and the launch parameters, ask EC2 whether it would launch, and launch nothing.',
+        'Show the plan, prices, quotas, the image and the launch parameters, ask EC2 whether it would launch, and launch nothing.',
       fallback: 'false',
     }),
   },
@@ -103,11 +132,11 @@ export const action = defineAction({
     'instance-type': 'Type of the machine.',
     'aws-region': 'Region of the machine.',
     'availability-zone': 'Zone of the machine.',
-    market: 'How the machine is paid: `on-demand`.',
+    market: 'How the machine is paid: `on-demand`, `spot` or `capacity-block`.',
     'image-id': 'Image of the machine.',
     'private-ip': 'Private address of the machine.',
     'public-ip': 'Public address of the machine, empty without one.',
-    'price-per-hour': 'USD per hour at launch, empty when unknown.',
+    'price-per-hour': 'USD per hour of the machine at launch, empty when unknown and for a capacity block.',
     'expires-at': 'When the machine ends itself, UTC.',
     'gpu-name': 'Name of the GPU, as the machine itself tells it.',
     'gpu-count': 'GPUs that answered on the machine.',
@@ -123,7 +152,12 @@ export const action = defineAction({
         `instance-profile-name: is needed with wait-for ${values.waitFor}, because without an instance profile the machine cannot register with Systems Manager (docs/aws-setup.md shows how to make one)`,
       )
     }
-    if (values.instanceType.length === 0) faults.push('instance-type: names no type')
+    if (values.market === 'capacity-block' && values.capacityReservationId === undefined) {
+      faults.push('capacity-reservation-id: is needed with market capacity-block: the id of the block that you bought')
+    }
+    if (values.capacityReservationId !== undefined && values.market.startsWith('spot')) {
+      faults.push(`capacity-reservation-id: does not go with market ${values.market}`)
+    }
     return faults
   },
 })

@@ -1,31 +1,45 @@
 import {
   describeOutcome,
   formatUsd,
+  mayHaveMachine,
   words,
   type Attempt,
   type Lease,
   type Machine,
   type Offer,
 } from '@gpu-actions/lease'
+import { cell } from './describe-plan.ts'
 
-/** Text that a service wrote, for a cell of a table. */
-const cell = (text: string): string => text.replace(/[\r\n]+/g, ' ').replaceAll('|', '\\|')
+/** Attempts in the table; a wait for capacity makes hundreds that are all alike, and the record has them all. */
+const told = 40
+
+/** The first and the last ones, and every one that may have a machine. */
+function worthTelling(attempts: readonly Attempt[]): readonly Attempt[] {
+  if (attempts.length <= told) return attempts
+  return attempts.filter(
+    (attempt, index) => index < told / 2 || index >= attempts.length - told / 2 || mayHaveMachine(attempt),
+  )
+}
 
 /** The attempts as Markdown. */
 export function attemptTable(attempts: readonly Attempt[]): string {
-  const rows = attempts.map(attempt => {
+  const chosen = worthTelling(attempts)
+  const rows = chosen.map(attempt => {
     const { outcome } = attempt
     const said = outcome === null ? 'no answer was recorded' : describeOutcome(outcome)
     const request = outcome?.kind === 'refused' ? (outcome.requestId ?? '') : ''
-    return `| ${attempt.number} | ${attempt.at} | ${words(attempt.offer)} | ${cell(said)} | ${attempt.calls} | ${attempt.waitedSeconds} s | ${cell(request)} |`
+    return `| ${attempt.number} | ${attempt.round} | ${attempt.at} | ${words(attempt.offer)} | ${cell(said)} | ${attempt.calls} | ${attempt.waitedSeconds} s | ${cell(request)} |`
   })
   return [
     '### Launch attempts',
     '',
-    '| # | time | offer | outcome | calls | waited | request |',
-    '|---:|---|---|---|---:|---:|---|',
+    '| # | round | time | offer | outcome | calls | waited | request |',
+    '|---:|---:|---|---|---|---:|---:|---|',
     ...rows,
     '',
+    ...(chosen.length < attempts.length
+      ? [`${attempts.length - chosen.length} more attempts are in attempts.json.`, '']
+      : []),
   ].join('\n')
 }
 

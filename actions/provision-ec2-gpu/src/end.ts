@@ -78,7 +78,7 @@ export async function endWhatIsLeft(
     )
     return
   }
-  const world = await ports()
+  const { world } = await ports()
   const [place] = lease.places
   if (place === undefined) throw new Error('a lease without a place')
   log.info(`Lease ${lease.id} has no receipt that proves its end: looking for its machines`)

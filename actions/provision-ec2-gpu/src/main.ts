@@ -5,5 +5,5 @@ await runAction(action, async context => {
   // The AWS parts are loaded only when the inputs are right.
   const { provision } = await import('./provision.ts')
   const { realPorts } = await import('./real-ports.ts')
-  await provision(context, realPorts(process.env, context))
+  await provision(context, realPorts(process.env, context, context.inputs.roleToAssume))
 })

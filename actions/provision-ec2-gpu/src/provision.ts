@@ -1,101 +1,85 @@
-import { formatDuration, runUrl, UserFault, type ActionContext } from '@gpu-actions/action-kit'
+import { UserFault, type ActionContext } from '@gpu-actions/action-kit'
+import { ec2Access, ec2Provider, type Ec2Plan, type Ec2Provider } from '@gpu-actions/aws'
 import {
-  consoleTail,
-  ec2Access,
-  ec2Provider,
-  imageFor,
-  lookAt,
-  prepareLaunch,
-  type AwsClients,
-  type Prepared,
-} from '@gpu-actions/aws'
-import {
-  attemptsRecord,
-  createLauncher,
-  leaseRecord,
+  effectiveTtl,
   newLeaseId,
-  words,
-  type Attempt,
   type Intent,
   type Lease,
-  type Launched,
-  type Launcher,
-  type Machine,
+  type Offer,
   type Owner,
+  type Place,
 } from '@gpu-actions/lease'
 import type { action } from './action.ts'
-import { attemptTable, readyTable } from './describe.ts'
-import { planLines, showDryRun } from './dry-run.ts'
-import { endEarly } from './end.ts'
+import { planLines, planTable } from './describe-plan.ts'
+import { showDryRun } from './dry-run.ts'
+import { launchAndWait } from './launching.ts'
 import type { ProvisionPorts } from './real-ports.ts'
-import { provisionState } from './state.ts'
-import { MachineEnded, waitUntilGpusAnswer, waitUntilReachable, waitUntilRunning, type Watched } from './wait.ts'
-import { wishOf, type ProvisionInputs } from './wish.ts'
+import { regionsOf, wishOf } from './wish.ts'
 
 export type ProvisionContext = ActionContext<typeof action.inputs, typeof action.outputs>
 
-const iso = (ms: number): string => new Date(ms).toISOString()
-
-/** Everything of one provisioning that its parts share. */
-interface Work {
+/** What one provisioning has been given, and what it plans. */
+export interface Setting {
   readonly context: ProvisionContext
   readonly ports: ProvisionPorts
-  readonly clients: AwsClients
-  readonly prepared: Prepared
-  readonly expiresAt: number
-  /** What is on disk and in the state. */
-  lease: Lease
-  attempts: readonly Attempt[]
+  readonly provider: Ec2Provider
+  readonly plan: Ec2Plan
+  /** Milliseconds since the epoch, by the service's clock. */
+  now(): number
+  /** When a machine of the offer that is launched now ends itself; whole seconds since the epoch, in milliseconds. */
+  expiryOf(offer: Offer): number
 }
 
 /** Rents a machine and waits until it can be used. Whatever goes wrong, post ends what was launched. */
 export async function provision(context: ProvisionContext, ports: ProvisionPorts): Promise<void> {
   const { inputs, log } = context
-  const region = inputs.awsRegion ?? ports.environmentRegion
-  if (region === undefined) {
-    throw new UserFault('provision-ec2-gpu: one input is wrong, nothing was done', [
-      'aws-region: is required, because neither AWS_REGION nor AWS_DEFAULT_REGION is set',
-    ])
+  const { world } = ports
+  const regions = regionsOf(inputs, world.environmentRegion)
+  const home = world.clientsFor(regions[0] ?? '')
+  const provider = ec2Provider(ec2Access(region => world.clientsFor(region), home.region))
+  const plan = await provider.plan(wishOf(inputs, regions))
+  const setting: Setting = {
+    context,
+    ports,
+    provider,
+    plan,
+    now: () => home.serviceNow(),
+    expiryOf: offer => expiryOf(offer, inputs, home.serviceNow()),
   }
-  const clients = ports.clientsFor(region)
-  const prepared = await prepareLaunch(clients, wishOf(inputs))
-  for (const warning of prepared.warnings) log.warning(warning)
-  const work = begin(context, ports, clients, prepared)
-  const { lease, expiresAt } = work
-  await log.group(`Plan of lease ${lease.id}`, async () => planLines(prepared).forEach(line => log.info(line)))
-  const intentFor = (offer: Intent['offer'], token: string, number: number): Intent => ({
-    leaseId: lease.id,
-    owner: lease.owner,
-    number,
-    token,
-    offer,
-    expiresAt,
-  })
-  if (inputs.dryRun) return showDryRun({ log, clients }, prepared, intentFor, lease.id)
+  for (const warning of plan.warnings) log.warning(warning)
+  const lease = newLease(setting)
+  await log.group(`Plan of lease ${lease.id}`, async () => planLines(plan).forEach(line => log.info(line)))
+  if (inputs.dryRun) await context.summarize(planTable(plan))
+  if (plan.offers.length === 0) throw noOffer(plan)
+  if (inputs.dryRun) return showDryRun(setting, intentsOf(setting, lease))
   context.setOutput('lease-id', lease.id)
-  context.setOutput('aws-region', region)
-  context.setOutput('expires-at', lease.expiresAt)
-  await launchAndWait(work)
+  await launchAndWait(setting, lease)
 }
 
-function begin(context: ProvisionContext, ports: ProvisionPorts, clients: AwsClients, prepared: Prepared): Work {
+/** Whole seconds: the tag, the timer in the machine and the output then say the same. */
+function expiryOf(offer: Offer, inputs: ProvisionContext['inputs'], now: number): number {
+  const affordable = effectiveTtl({ ttlMs: inputs.ttl, budgetUsd: inputs.budget ?? null, offer })
+  if (affordable.kind === 'refused') throw new Error(`an offer that the budget does not pay for: ${affordable.reason}`)
+  return Math.floor((now + affordable.ttlMs) / 1000) * 1000
+}
+
+function newLease({ context, ports, plan, now }: Setting): Lease {
   const { inputs, run } = context
   const owner: Owner = { repository: run.repository, runId: run.runId, attempt: run.attempt, job: run.job }
-  // Whole seconds: the tag, the timer in the machine and the output then say the same.
-  const now = Math.floor(clients.serviceNow() / 1000) * 1000
-  const expiresAt = now + inputs.ttl
-  const lease: Lease = {
+  const createdAt = Math.floor(now() / 1000) * 1000
+  return {
     schema: 'gpu-actions/lease@1',
     id: newLeaseId(owner, ports.newLeaseSuffix()),
     provider: 'ec2',
     owner,
-    places: [{ account: prepared.account, region: clients.region }],
-    createdAt: iso(now),
-    expiresAt: iso(expiresAt),
+    places: placesOf(plan),
+    createdAt: new Date(createdAt).toISOString(),
+    // Until something is launched; then it is the machine's own.
+    expiresAt: new Date(createdAt + inputs.maxWait + inputs.ttl).toISOString(),
     ttlSeconds: Math.floor(inputs.ttl / 1000),
     guestShutdown: 'terminates',
     onJobEnd: inputs.onJobEnd,
-    budgetUsd: null,
+    budgetUsd: inputs.budget ?? null,
     image: null,
     offer: null,
     machines: [],
@@ -105,139 +89,26 @@ function begin(context: ProvisionContext, ports: ProvisionPorts, clients: AwsCli
     waitFor: inputs.waitFor,
     gpus: null,
   }
-  return { context, ports, clients, prepared, expiresAt, lease, attempts: [] }
 }
 
-/** State first, then the run directory: whichever survives, it is there before the call that it is about. */
-async function save(work: Work, changes: Partial<Lease>, attempts = work.attempts, succeeded = false): Promise<void> {
-  work.lease = { ...work.lease, ...changes }
-  work.attempts = attempts
-  const record = { schema: 'gpu-actions/attempts@1', leaseId: work.lease.id, attempts } as const
-  provisionState.save({ lease: work.lease, attempts: record, succeeded })
-  const records = work.context.runDirectories.open(work.lease.id)
-  await Promise.all([leaseRecord.write(records, work.lease), attemptsRecord.write(records, record)])
-}
+const placesOf = ({ offers }: Ec2Plan): readonly Place[] => [
+  ...new Map(offers.map(({ place }) => [`${place.account}/${place.region}`, place])).values(),
+]
 
-async function launchAndWait(work: Work): Promise<void> {
-  const { context, clients, prepared } = work
-  const { clock, log, signal } = context
-  const provider = ec2Provider(
-    ec2Access(region => work.ports.clientsFor(region), clients.region, prepared.account),
-    prepared.spec,
-  )
-  const launcher = createLauncher(
-    {
-      provider,
-      clock,
-      log,
-      signal,
-      leaseId: work.lease.id,
-      owner: work.lease.owner,
-      deadline: clock.now(),
-      expiryOf: () => work.expiresAt,
-      save: attempts => save(work, {}, attempts),
-    },
-    prepared.plan.offers,
-  )
-  try {
-    await untilUsable(work, launcher)
-    await save(work, {}, work.attempts, true)
-  } catch (error) {
-    // A cancelled job has seconds left: its post has minutes. Everything else ends the machine now, not at job end.
-    if (!signal.aborted && work.attempts.length > 0) await endEarly(context, work.lease, provider, work.attempts)
-    throw error
-  } finally {
-    if (work.attempts.length > 0) {
-      await context.summarize(attemptTable(work.attempts))
-    }
-  }
-}
+/** What would be written down before each launch. */
+const intentsOf =
+  ({ expiryOf: when }: Setting, lease: Lease) =>
+  (offer: Offer, token: string, number: number): Intent => ({
+    leaseId: lease.id,
+    owner: lease.owner,
+    number,
+    token,
+    offer,
+    expiresAt: when(offer),
+  })
 
-/** Launches until a machine can be used; one that AWS takes back while it starts is replaced by the next offer. */
-async function untilUsable(work: Work, launcher: Launcher): Promise<void> {
-  for (;;) {
-    const launched = await launcher.next()
-    try {
-      return await waitForMachine(work, launched)
-    } catch (error) {
-      if (!(error instanceof MachineEnded) || !error.isCapacity) throw error
-      work.context.log.warning(`${error.message}. The next offer is tried.`)
-      launcher.drop(launched.offer)
-    }
-  }
-}
-
-function tell(work: Work, { machineId, offer }: Launched): void {
-  const { context, prepared } = work
-  context.log.info(`Launched ${machineId}: ${words(offer)}. It ends itself at ${work.lease.expiresAt}.`)
-  context.setOutput('instance-id', machineId)
-  context.setOutput('instance-type', offer.instanceType)
-  context.setOutput('availability-zone', offer.zone)
-  context.setOutput('market', offer.market)
-  context.setOutput('image-id', imageFor(prepared.spec, offer).id)
-  context.setOutput('price-per-hour', offer.price?.usdPerHour ?? null)
-}
-
-async function waitForMachine(work: Work, launched: Launched): Promise<void> {
-  const { context, clients, prepared } = work
-  const { inputs, log } = context
-  tell(work, launched)
-  const { id, name, architecture } = imageFor(prepared.spec, launched.offer)
-  const earlier = work.lease.machines
-  const watched = watch(work, launched.machineId)
-  await save(work, { offer: launched.offer, image: { id, name, architecture } })
-  const running = await waitUntilRunning(watched)
-  const now = (): string => iso(clients.serviceNow())
-  await save(work, { machines: [...earlier, running], runningAt: now() })
-  log.info(`${running.id} is running in ${running.zone} since ${running.launchedAt}`)
-  context.setOutput('private-ip', running.privateIp)
-  context.setOutput('public-ip', running.publicIp)
-  if (inputs.waitFor !== 'running') {
-    await waitUntilReachable(watched)
-    await save(work, { reachableAt: now() })
-    log.info(`${running.id} can be reached through Systems Manager`)
-  }
-  const gpus = inputs.waitFor === 'gpu' ? await waitUntilGpusAnswer(watched, launched.offer.gpu?.count ?? null) : null
-  if (gpus !== null) log.info(`${running.id}: ${gpus.count} × ${gpus.name} answer`)
-  context.setOutput('gpu-name', gpus?.name ?? null)
-  context.setOutput('gpu-count', gpus?.count ?? null)
-  await save(work, { readyAt: now(), gpus })
-  const seconds = running.launchedAt === null ? 0 : clients.serviceNow() - Date.parse(running.launchedAt)
-  log.info(`${running.id} was ready ${formatDuration(seconds)} after its launch`)
-  await context.summarize(readyTable(work.lease, launched.offer, running, runUrl(context.run)))
-}
-
-function watch(work: Work, id: string): Watched {
-  const { context, clients, ports } = work
-  const [place] = work.lease.places
-  if (place === undefined) throw new Error('a lease without a place')
-  const look = (): Promise<Machine | undefined> => lookAt(clients.ec2(), place, id)
-  return {
-    id,
-    clock: context.clock,
-    log: context.log,
-    signal: context.signal,
-    expiresAt: work.expiresAt,
-    look,
-    register: options => ports.register(clients, id, options),
-    diagnose: () => diagnose(work, id, look),
-    gpuHost: () => ports.hostFor(clients, id),
-  }
-}
-
-/** What is known of a machine that does not come, for the person who reads the log. */
-async function diagnose(work: Work, id: string, look: () => Promise<Machine | undefined>): Promise<readonly string[]> {
-  const { context, clients } = work
-  const [machine, console] = await Promise.all([look().catch(() => undefined), consoleTail(clients, id)])
-  if (console !== null) {
-    await context.log.group(`End of the console of ${id}`, async () => context.log.untrusted(console))
-  }
-  const profile = profileOf(context.inputs)
-  return [
-    `EC2 shows it as ${machine?.state ?? 'unknown'}${machine?.stateReason ? ` (${machine.stateReason.code})` : ''}`,
-    `Instance profile: ${profile}. Private address: ${machine?.privateIp ?? 'none'}. Public address: ${machine?.publicIp ?? 'none'}`,
-    console === null ? 'Its console has shown nothing so far' : 'The end of its console is in the log above',
-  ]
-}
-
-const profileOf = (inputs: ProvisionInputs): string => inputs.instanceProfileName ?? 'none'
+const noOffer = ({ leftOut, nearest }: Ec2Plan): UserFault =>
+  new UserFault('No machine can be had for what was asked for, and nothing was launched', [
+    ...leftOut,
+    ...nearest.map(sentence => `what would work: ${sentence}`),
+  ])

@@ -1,13 +1,18 @@
 import { randomBytes } from 'node:crypto'
-import type { Clock, Log } from '@gpu-actions/action-kit'
-import { awsClients, ssmHost, waitForRegistration, type AwsClients, type RegistrationOptions } from '@gpu-actions/aws'
+import type { PostContext } from '@gpu-actions/action-kit'
+import {
+  awsWorld,
+  ssmHost,
+  waitForRegistration,
+  type AwsClients,
+  type AwsWorld,
+  type RegistrationOptions,
+} from '@gpu-actions/aws'
 import type { GpuHost } from './gpu-check.ts'
 
 /** What provisioning needs of the world beside the action's context. */
 export interface ProvisionPorts {
-  /** The region that the job's AWS settings name. */
-  readonly environmentRegion: string | undefined
-  clientsFor(region: string): AwsClients
+  readonly world: AwsWorld
   hostFor(clients: AwsClients, machineId: string): GpuHost
   /** Waits until the machine is online with Systems Manager. */
   register(clients: AwsClients, machineId: string, options: RegistrationOptions): Promise<unknown>
@@ -15,20 +20,16 @@ export interface ProvisionPorts {
   newLeaseSuffix(): string
 }
 
+/** @param roleToAssume the input of this name, which a post reads anew */
 export function realPorts(
   environment: Readonly<Record<string, string | undefined>>,
-  { clock, log }: { readonly clock: Clock; readonly log: Log },
+  { clock, log, idToken, run }: Pick<PostContext, 'clock' | 'log' | 'idToken' | 'run'>,
+  roleToAssume: string | undefined,
 ): ProvisionPorts {
-  const clients = new Map<string, AwsClients>()
   return {
-    environmentRegion: environment['AWS_REGION'] || environment['AWS_DEFAULT_REGION'] || undefined,
-    clientsFor: region => {
-      const known = clients.get(region) ?? awsClients({ region })
-      clients.set(region, known)
-      return known
-    },
-    hostFor: (found, instanceId) => ssmHost({ clients: found, instanceId, clock, log }),
-    register: (found, instanceId, options) => waitForRegistration({ clients: found, instanceId, clock, log }, options),
+    world: awsWorld({ environment, roleToAssume, idToken, sessionName: `${run.repository} ${run.runId}`, clock }),
+    hostFor: (clients, instanceId) => ssmHost({ clients, instanceId, clock, log }),
+    register: (clients, instanceId, options) => waitForRegistration({ clients, instanceId, clock, log }, options),
     newLeaseSuffix: () => randomBytes(4).toString('hex'),
   }
 }

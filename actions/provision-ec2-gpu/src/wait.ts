@@ -26,8 +26,18 @@ export interface Watched {
   }): Promise<unknown>
   /** What a person wants to know when it does not come, one sentence each. */
   diagnose(): Promise<readonly string[]>
+  /** The same of a machine that can be reached: what it says itself. */
+  bootLog(): Promise<readonly string[]>
   gpuHost(): GpuHost
 }
+
+/** AWS did not start it, or took it back: not what was asked for is at fault, but this offer. */
+const takenBack: ReadonlySet<string> = new Set([
+  'Server.InsufficientInstanceCapacity',
+  'Server.InternalError',
+  'Server.SpotInstanceTermination',
+  'Server.SpotInstanceShutdown',
+])
 
 /** The machine ended while it was waited for. */
 export class MachineEnded extends OutsideFault {
@@ -44,12 +54,15 @@ export class MachineEnded extends OutsideFault {
 
   /** Another offer may do better. */
   get isCapacity(): boolean {
-    return this.code === 'Server.InsufficientInstanceCapacity' || this.code === 'Server.InternalError'
+    return takenBack.has(this.code)
   }
 }
 
 function adviceForEnd(code: string): string {
   if (code === 'Server.InsufficientInstanceCapacity') return 'Name more instance types or subnets, or try again later.'
+  if (code.startsWith('Server.Spot')) {
+    return 'AWS needs its spot machines back there: name more instance types or subnets, or use market: spot-then-on-demand.'
+  }
   if (code === 'Server.InternalError') return 'A fault of AWS: try again.'
   if (code === 'Client.VolumeLimitExceeded') return 'Raise the EBS quota of the account in this region.'
   if (code === 'Client.InternalError' || code === 'Client.InvalidSnapshot.NotFound') {
@@ -67,7 +80,12 @@ const hasEnded = (machine: Machine): boolean => machine.state === 'ending' || ma
 /** Polls one stage with its own deadline, tells that it still waits, and stops when the machine ends. */
 async function stage<T>(
   watched: Watched,
-  wait: { readonly what: string; readonly limitMs: number; readonly advice: string },
+  wait: {
+    readonly what: string
+    readonly limitMs: number
+    readonly advice: string
+    readonly more?: () => Promise<readonly string[]>
+  },
   ask: () => Promise<T | undefined>,
   pauses: { readonly firstMs: number; readonly maxMs: number },
 ): Promise<T> {
@@ -87,7 +105,7 @@ async function stage<T>(
     { ...pauses, deadline: Math.min(begun + wait.limitMs, watched.expiresAt), signal: watched.signal },
   )
   if (answer !== undefined) return answer
-  const facts = await watched.diagnose()
+  const facts = [...(await watched.diagnose()), ...((await wait.more?.()) ?? [])]
   throw new OutsideFault({
     what: [
       `${watched.id} was not ready in time: ${wait.what} did not come within ${formatDuration(clock.now() - begun)}`,
@@ -146,6 +164,7 @@ export async function waitUntilGpusAnswer(watched: Watched, expected: number | n
       {
         what: 'every GPU answers',
         limitMs: stageLimits.gpu,
+        more: () => watched.bootLog(),
         advice:
           'Check that the image has the NVIDIA driver for this type. For a machine without a GPU use wait-for: ssm.',
       },

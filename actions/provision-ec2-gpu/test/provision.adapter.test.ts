@@ -188,7 +188,7 @@ describe('the checks before the launch', () => {
   test('credentials that have expired are said in their own words, once', async () => {
     cloud.addFaults([{ kind: 'expired-credentials', count: null }])
     const log = await failing({})
-    expect(log).toContain('Give the job valid AWS credentials')
+    expect(log).toContain('The AWS credentials of the job have expired. With role-to-assume')
   })
 
   test('a denied launch names its permission and is tried once', async () => {

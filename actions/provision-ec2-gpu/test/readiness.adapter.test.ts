@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { readInputs, runDirectories, systemClock, type Clock, type Log } from '@gpu-actions/action-kit'
-import { awsClients, waitForRegistration } from '@gpu-actions/aws'
+import { awsWorld, waitForRegistration } from '@gpu-actions/aws'
 import { startOfflineCloud, type OfflineCloud } from '@gpu-actions/offline-cloud'
 import { action } from '../src/action.ts'
 import { provision, type ProvisionContext } from '../src/provision.ts'
@@ -85,8 +85,7 @@ async function rehearse(inputs: Readonly<Record<string, string>>, clock: Clock, 
     summarize: async text => say(text),
   }
   const error: unknown = await provision(context, {
-    environmentRegion: 'us-west-2',
-    clientsFor: region => awsClients({ region }),
+    world: awsWorld({ environment: { AWS_REGION: 'us-west-2' }, sessionName: 'test', clock }),
     hostFor: () => host,
     register: (clients, instanceId, options) => waitForRegistration({ clients, instanceId, clock, log }, options),
     newLeaseSuffix: () => Math.random().toString(36).slice(2, 10).padEnd(8, '0'),
@@ -124,6 +123,9 @@ describe('readiness', () => {
     const { outputs, error } = await rehearse({}, fastClock(60), noGpu)
     expect(String(error)).toContain('every GPU answers did not come')
     expect(outputs['gpu-name']).toBeUndefined()
+    // Passed, failed or still under way: what EC2's own checks say, and what the machine says of its boot.
+    expect(String(error)).toContain('checks')
+    expect(String(error)).toContain('boot log')
     expect(
       livingOf(cloud.state(), String(outputs['lease-id'])).filter(id => id.startsWith('i-')).length,
     ).toBeLessThanOrEqual(1)

@@ -67,6 +67,7 @@ function watched(more: Partial<Watched>, lines: string[] = []): Watched & { read
     look: async () => machine('running'),
     register: async () => undefined,
     diagnose: async () => ['EC2 shows it as running'],
+    bootLog: async () => ['The end of its boot log is in the log above'],
     gpuHost: () => ({ run: async () => ({ exitCode: 0, output: '' }) }),
     ...more,
   }

@@ -1,4 +1,4 @@
-import { defineAction, input } from '@gpu-actions/action-kit'
+import { defineAction, input, roleToAssume } from '@gpu-actions/action-kit'
 
 export const action = defineAction({
   name: 'teardown',
@@ -22,6 +22,7 @@ export const action = defineAction({
       pattern: /^[a-z]{2}(-[a-z]+)+-\d$/,
       must: 'regions such as us-west-2',
     }),
+    'role-to-assume': roleToAssume,
     scope: input.oneOf(['job', 'run'], {
       about:
         'Without an id: `job` ends what this job has leased, `run` what any job of this run has leased, in earlier attempts too (for a clean-up job of its own).',

@@ -1,5 +1,5 @@
 import { OutsideFault, type Clock, type Log } from '@gpu-actions/action-kit'
-import { idTokens, missingOfLogin, type IdTokenInputs } from '@gpu-actions/aws'
+import { idTokens, missingOfLogin, type AwsWorld, type IdTokenInputs } from '@gpu-actions/aws'
 import { ApiFault, clusterApi, readBase, type ClusterApi } from '@gpu-actions/cluster-api'
 import type { Resource } from '@gpu-actions/lease'
 
@@ -18,6 +18,8 @@ export interface ClusterPorts {
   readonly log: Log
   readonly mask: (secret: string) => void
   readonly login: IdTokenInputs
+  /** Of AWS, for a new login. */
+  readonly credentials: AwsWorld['credentials']
   /** Aborts when time is up. */
   readonly signal: AbortSignal
 }
@@ -31,7 +33,7 @@ const passes = ({ trouble }: ApiFault): boolean =>
 const hostOf = (apiBase: string | undefined): string => URL.parse(apiBase ?? '')?.host || 'an unknown API'
 
 /** @throws UserFault, OutsideFault when no call can be made */
-function open({ apiBase, name }: Cluster, { clock, log, mask, login }: ClusterPorts): ClusterApi {
+function open({ apiBase, name }: Cluster, { clock, credentials, log, mask, login }: ClusterPorts): ClusterApi {
   const called = name === null ? 'the cluster' : `cluster ${name}`
   if (apiBase === undefined)
     throw new OutsideFault({
@@ -45,7 +47,14 @@ function open({ apiBase, name }: Cluster, { clock, log, mask, login }: ClusterPo
     })
   // It is to end wherever it is: which hosts are production does not matter here.
   const url = readBase(apiBase, { productionHosts: [], onProduction: 'warn' }, log)
-  return clusterApi({ base: url.href, token: idTokens(login, { clock, log, mask }), clock, log, mask, requestMs })
+  return clusterApi({
+    base: url.href,
+    token: idTokens(login, { clock, credentials, log, mask }),
+    clock,
+    log,
+    mask,
+    requestMs,
+  })
 }
 
 /** A cluster as something that a teardown ends. Nothing is asked of its API yet. */

@@ -1,5 +1,5 @@
 import { UserFault, type ActionContext } from '@gpu-actions/action-kit'
-import { ec2Access, ec2Ending, isFinal, type Ec2Access } from '@gpu-actions/aws'
+import { ec2Access, ec2Ending, isFinal, type AwsWorld, type Ec2Access } from '@gpu-actions/aws'
 import {
   attemptsRecord,
   endLease,
@@ -10,7 +10,6 @@ import {
   type Search,
 } from '@gpu-actions/lease'
 import type { action } from './action.ts'
-import type { TeardownPorts } from './real-ports.ts'
 
 export type TeardownContext = ActionContext<typeof action.inputs, typeof action.outputs>
 
@@ -24,7 +23,7 @@ export type LeaseEnd = { readonly leaseId: string } & ({ readonly receipt: Recei
  */
 export async function endLeases(
   context: TeardownContext,
-  ports: TeardownPorts,
+  world: AwsWorld,
   deadline: number,
 ): Promise<readonly LeaseEnd[]> {
   const { log } = context
@@ -34,14 +33,14 @@ export async function endLeases(
     log.info('This job has leased nothing: nothing to end.')
     return []
   }
-  const regions = context.inputs.awsRegion ?? (ports.environmentRegion === undefined ? [] : [ports.environmentRegion])
+  const regions = context.inputs.awsRegion ?? (world.environmentRegion === undefined ? [] : [world.environmentRegion])
   const homeRegion = regions[0] ?? (await recordedRegion(context, job))
   if (homeRegion === undefined) {
     throw new UserFault('teardown: one input is wrong, nothing was done', [
       'aws-region: is required, because neither AWS_REGION nor AWS_DEFAULT_REGION is set',
     ])
   }
-  const access = ec2Access(region => ports.clientsFor(region), homeRegion)
+  const access = ec2Access(region => world.clientsFor(region), homeRegion)
   const provider = ec2Ending(access)
   const leaseIds =
     search === undefined ? job : await findLeases(context, { provider, access, regions, homeRegion }, search)

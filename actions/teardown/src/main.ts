@@ -3,7 +3,11 @@ import { action } from './action.ts'
 
 await runAction(action, async context => {
   // The AWS parts are loaded only when the inputs are right.
-  const { teardown } = await import('./teardown.ts')
-  const { realPorts } = await import('./real-ports.ts')
-  await teardown(context, realPorts(process.env))
+  const [{ teardown }, { awsWorld }] = await Promise.all([import('./teardown.ts'), import('@gpu-actions/aws')])
+  const { clock, idToken, inputs, run } = context
+  const sessionName = `${run.repository} ${run.runId}`
+  await teardown(
+    context,
+    awsWorld({ environment: process.env, roleToAssume: inputs.roleToAssume, idToken, sessionName, clock }),
+  )
 })

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { messageOf, type Records } from '@gpu-actions/action-kit'
-import { ec2Access, missingOfLogin } from '@gpu-actions/aws'
+import { ec2Access, missingOfLogin, type AwsWorld } from '@gpu-actions/aws'
 import { parseAgentRecord, type AgentRecord } from '@gpu-actions/cluster-api'
 import {
   endResource,
@@ -14,7 +14,6 @@ import {
 import { clusterResource, type Cluster } from './cluster.ts'
 import { leasesOfJob, type TeardownContext } from './leases.ts'
 import { parameterName, parameterResource } from './parameter.ts'
-import type { TeardownPorts } from './real-ports.ts'
 
 /** Clusters and parameters cost nothing: what does not end within this time, in milliseconds, is left to a person. */
 const patienceMs = 120_000
@@ -90,27 +89,34 @@ async function sitesOf(context: TeardownContext): Promise<readonly Site[]> {
 /** Ends the clusters and token parameters that this job knows of, or that the inputs name. Never rejects for one of them. */
 export async function endEverythingElse(
   context: TeardownContext,
-  ports: TeardownPorts,
+  world: AwsWorld,
   deadline: number,
 ): Promise<readonly ResourcesEnd[]> {
   const sites = await sitesOf(context)
   const until = Math.min(deadline, context.clock.now() + patienceMs)
   const signal = AbortSignal.timeout(Math.max(1_000, until - context.clock.now()))
-  return Promise.all(sites.map(site => endAt(site, context, ports, { until, signal })))
+  return Promise.all(sites.map(site => endAt(site, context, world, { until, signal })))
 }
 
 async function endAt(
   site: Site,
   context: TeardownContext,
-  ports: TeardownPorts,
+  world: AwsWorld,
   { until, signal }: { readonly until: number; readonly signal: AbortSignal },
 ): Promise<ResourcesEnd> {
   const { clock, log, inputs } = context
   const setting = { clock, log, deadline: until, waitUntilGone: inputs.waitUntilGone }
   const clusters = clustersOf(site, context).map(cluster =>
-    clusterResource(cluster, { clock, log, mask: secret => context.mask(secret), login: inputs, signal }),
+    clusterResource(cluster, {
+      clock,
+      log,
+      mask: secret => context.mask(secret),
+      login: inputs,
+      credentials: world.credentials,
+      signal,
+    }),
   )
-  const { recorded, byName } = parametersOf(site, context, ports)
+  const { recorded, byName } = parametersOf(site, context, world)
   const [ends, found] = await Promise.all([
     endResources([...clusters, ...recorded], setting),
     // That nobody recorded it may mean that it was never there: without the right to look, it is not missed.
@@ -141,11 +147,11 @@ function clustersOf({ agent, given }: Site, { inputs }: TeardownContext): readon
 }
 
 /** The parameter that the record names; else the one that a deployment for this lease would have used. */
-function parametersOf({ place, agent, lease }: Site, { inputs }: TeardownContext, ports: TeardownPorts) {
+function parametersOf({ place, agent, lease }: Site, { inputs }: TeardownContext, world: AwsWorld) {
   const account: Place | null = lease?.places[0] ?? null
-  const region = account?.region ?? inputs.awsRegion?.[0] ?? ports.environmentRegion
+  const region = account?.region ?? inputs.awsRegion?.[0] ?? world.environmentRegion
   const resource = (name: string, where: string): Resource => {
-    const access = ec2Access(one => ports.clientsFor(one), where)
+    const access = ec2Access(one => world.clientsFor(one), where)
     const own = account === null ? null : { ...account, region: where }
     return parameterResource({ name, region: where, place: own }, access)
   }

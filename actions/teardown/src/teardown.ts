@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { AwsWorld } from '@gpu-actions/aws'
 import {
   earlierReceipt,
   receiptRecord,
@@ -8,7 +9,6 @@ import {
   type Receipt,
 } from '@gpu-actions/lease'
 import { endLeases, type LeaseEnd, type TeardownContext } from './leases.ts'
-import type { TeardownPorts } from './real-ports.ts'
 import { report, type Ended } from './report.ts'
 import { endEverythingElse, type ResourcesEnd } from './resources.ts'
 
@@ -16,12 +16,12 @@ import { endEverythingElse, type ResourcesEnd } from './resources.ts'
  * Ends machines on the one hand, clusters and token parameters on the other, at the same time: neither waits for the
  * other, and neither fails because the other does. Then both go on one receipt for each lease.
  */
-export async function teardown(context: TeardownContext, ports: TeardownPorts): Promise<void> {
+export async function teardown(context: TeardownContext, world: AwsWorld): Promise<void> {
   const startedAt = context.clock.now()
   const deadline = startedAt + context.inputs.timeout
   const [machines, everythingElse] = await Promise.all([
-    settled(endLeases(context, ports, deadline)),
-    settled(endEverythingElse(context, ports, deadline)),
+    settled(endLeases(context, world, deadline)),
+    settled(endEverythingElse(context, world, deadline)),
   ])
   const leases = 'error' in machines ? [] : machines.done
   const resources = 'error' in everythingElse ? [] : everythingElse.done

@@ -41,6 +41,7 @@ function rig(looks: readonly Look[]) {
     host: 'api.example.com',
     dialect: referenceDialect,
     register: none,
+    clusters: none,
     find: none,
     onboardingToken: none,
     startJob: none,
