@@ -5,7 +5,7 @@ import type { Host } from '@gpu-actions/host'
 /** What deploying needs of the world beside the action's context. */
 export interface DeployPorts {
   readonly world: AwsWorld
-  hostFor(clients: AwsClients, instanceId: string): Host
+  readonly hostFor: (clients: AwsClients, instanceId: string) => Host
 }
 
 /** @param roleToAssume the input of this name, which a post reads anew */

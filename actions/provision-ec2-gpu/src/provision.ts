@@ -25,9 +25,9 @@ export interface Setting {
   readonly provider: Ec2Provider
   readonly plan: Ec2Plan
   /** Milliseconds since the epoch, by the service's clock. */
-  now(): number
+  readonly now: () => number
   /** When a machine of the offer that is launched now ends itself; whole seconds since the epoch, in milliseconds. */
-  expiryOf(offer: Offer): number
+  readonly expiryOf: (offer: Offer) => number
 }
 
 /** Rents a machine and waits until it can be used. Whatever goes wrong, post ends what was launched. */

@@ -53,8 +53,9 @@ export async function sweepClusters(
   }
 }
 
-function open({ clock, log, mask, inputs }: SweepContext, world: AwsWorld, apiBase: string, signal: AbortSignal) {
-  const hide = (secret: string): void => mask(secret)
+function open(context: SweepContext, world: AwsWorld, apiBase: string, signal: AbortSignal) {
+  const { clock, log, inputs } = context
+  const hide = (secret: string): void => context.mask(secret)
   const url = readBase(apiBase, { productionHosts: [], onProduction: 'warn' }, log)
   const token = idTokens(inputs, { clock, credentials: world.credentials, log, mask: hide, signal })
   return clusterApi({ base: url.href, token, clock, log, mask: hide, requestMs })

@@ -22,7 +22,7 @@ export interface PostContext<O extends Outputs = Outputs> {
    * A new OIDC token of the job for an audience, masked; to be had as often as wanted, in a post too.
    * @throws UserFault when the job may not have one, OutsideFault
    */
-  idToken(audience: string): Promise<string>
+  readonly idToken: (audience: string) => Promise<string>
   setOutput(id: keyof O & string, value: string | number | boolean | null): void
   /** Appends Markdown to the step's summary. */
   summarize(markdown: string): Promise<void>
