@@ -35,7 +35,13 @@ export interface Ends {
 /** The same loop as a teardown, and the same proof. Each place in its own right. */
 export async function endOverdueMachines(setting: Ending, machines: readonly Machine[]): Promise<Ends> {
   const { provider, repository } = setting
-  const groups = Map.groupBy(machines, ({ place }) => `${place.account}/${place.region}`)
+  const groups = new Map<string, Machine[]>()
+  for (const machine of machines) {
+    const key = `${machine.place.account}/${machine.place.region}`
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [machine])
+    else group.push(machine)
+  }
   const receipts = await Promise.all(
     [...groups.values()].map(async group => ({
       group,

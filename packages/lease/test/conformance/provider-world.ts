@@ -43,6 +43,8 @@ export interface ProviderWorld {
   mend(): Promise<void>
   /** The machine's own system shuts down. */
   shutDownGuest(id: string): Promise<void>
+  /** Somebody else's new machine gets the id of one that has ended, where ids come round again. */
+  reuseId?(id: string): Promise<void>
   /** The provider takes a machine back. */
   interrupt?(id: string): Promise<void>
   /** Leaves something behind that carries the marks of a lease and no machine uses. */
