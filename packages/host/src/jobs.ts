@@ -22,6 +22,13 @@ const headBytes = 80
 /** Bytes that fit into a reply of this size as base64 of gzip, even when they cannot be compressed. */
 export const bytesFor = (replyBytes: number): number => Math.floor(replyBytes * 0.75 * 0.999) - 64
 
+/** A reply of this size is big enough without trying what compression may win: each try costs the host time. */
+const bigReplyBytes = 1_000_000
+
+/** How many bytes a look tries to bring, the most first. */
+const sizesFor = (least: number): readonly number[] =>
+  [...(least < bigReplyBytes ? [16, 4] : []), 1.3, 1].map(times => Math.floor(least * times))
+
 interface Look {
   /** The state's words, as the supervisor or the look wrote them: `running`, `exited 3`. */
   readonly state: string
@@ -37,7 +44,7 @@ const reply = /^look: ([a-z-]+(?: \d+)?) (\d+)\n(?:([A-Za-z0-9+/=]+)\n?)?$/m
 async function look(transport: Transport, place: JobPlace, offset: number, signal?: AbortSignal): Promise<Look> {
   const replyBytes = transport.limits.outputBytes - headBytes
   const least = bytesFor(replyBytes)
-  const script = lookScript(place, offset, [least * 16, least * 4, Math.floor(least * 1.3), least], replyBytes)
+  const script = lookScript(place, offset, sizesFor(least), replyBytes)
   const result = await transport.run(script, { timeoutMs: lookMs, ...(signal ? { signal } : {}) })
   const found = reply.exec(result.output)
   const bytes = unpack(found?.[3] ?? '')

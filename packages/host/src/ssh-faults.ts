@@ -44,7 +44,7 @@ const signs: readonly (readonly [RegExp, SshTrouble])[] = [
 export const oneLine = (text: string): string =>
   text
     // oxlint-disable-next-line no-control-regex -- taking them out is the point
-    .replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')
+    .replace(/[\s\u0000-\u001f\u007f-\u009f]+/g, ' ')
     .trim()
     .slice(0, 200)
 
