@@ -42,6 +42,8 @@ export interface Cloud {
   readonly clusters: ClusterState
   readonly artifacts: ArtifactStore
   readonly createMachine: (spec: MachineSpec) => Machine
+  /** Whether machines have systemd. */
+  readonly guestsHaveSystemd: boolean
   /** The machines that run, by instance id. */
   readonly machines: Map<string, Machine>
 }

@@ -23,6 +23,7 @@ const scenarioSchema = v.strictObject({
     }),
   ),
   faults: v.exactOptional(faultList),
+  guests: v.exactOptional(v.strictObject({ systemd: v.exactOptional(v.boolean()) })),
   limits: v.exactOptional(v.picklist(['aws', 'none'])),
   clusterApi: v.exactOptional(clusterApiSchema),
   cognito: v.exactOptional(

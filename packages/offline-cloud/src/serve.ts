@@ -96,6 +96,7 @@ export async function serveCloud(
     clusters: emptyClusters(),
     artifacts: createArtifactStore(join(directory, 'artifacts')),
     createMachine,
+    guestsHaveSystemd: scenario.guests?.systemd ?? true,
     machines: new Map(),
   }
   cloud.faults.add(scenario.faults ?? [])

@@ -7,6 +7,7 @@ import { controlRoutes } from './control/routes.ts'
 import { cutReply, type Bindings } from './cut.ts'
 import { signingKeys } from './cognito/signing-keys.ts'
 import { githubRoutes } from './github/routes.ts'
+import { metadataRoutes } from './metadata/routes.ts'
 
 /** Where the cluster API is. */
 export const clusterApiPath = '/cluster-api'
@@ -22,6 +23,7 @@ export function createApp(cloud: Cloud, requestToken: string): Hono<{ Bindings: 
   app.route('/', controlRoutes(cloud))
   app.route('/', interruptRoutes(cloud))
   app.route('/', githubRoutes(cloud, requestToken))
+  app.route('/', metadataRoutes(cloud))
   app.route(clusterApiPath, clusterRoutes(cloud))
   app.get('/:pool/.well-known/jwks.json', context => {
     const reply = signingKeys(cloud, context.req.param('pool'))

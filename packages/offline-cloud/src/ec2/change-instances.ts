@@ -4,7 +4,7 @@ import { items, time, type Xml } from '../aws/xml.ts'
 import type { Cloud } from '../cloud.ts'
 import type { RegionData } from '../world/network.ts'
 import { instancesByIds } from './describe-instances.ts'
-import { terminate } from './lifecycle.ts'
+import { reboot, terminate } from './lifecycle.ts'
 import { checkCount, readTags } from './tags.ts'
 import { stateView } from './views.ts'
 import type { Tags } from './model.ts'
@@ -46,6 +46,18 @@ export function terminateInstances(
         'try again.',
     )
   return { instancesSet: items(changes) }
+}
+
+/** RebootInstances: running ones boot again, ended ones are left alone, the others fail the call. */
+export function rebootInstances(cloud: Cloud, node: QueryNode, region: RegionData): { readonly [name: string]: Xml } {
+  const ids = [...new Set(texts(node, 'InstanceId'))]
+  if (ids.length === 0) throw new AwsError('MissingParameter', 'The request must contain the parameter InstanceId')
+  const instances = instancesByIds(cloud, region.name, ids)
+  const wrong = instances.find(({ state }) => state === 'pending' || state === 'stopping' || state === 'stopped')
+  if (wrong !== undefined)
+    throw new AwsError('IncorrectState', `The instance '${wrong.id}' is not in the 'running' state.`)
+  for (const instance of instances) reboot(cloud, instance)
+  return { return: true }
 }
 
 /** GetConsoleOutput: what the machine printed so far, base64. */

@@ -11,24 +11,29 @@ import { attachedInterfaces, attachedVolumes, reservationView, stateView } from 
 
 const wellFormed = /^i-([0-9a-f]{8}|[0-9a-f]{17})$/
 
-/** Instances that reads of a region see: not those of the last moment, not those gone for more than an hour. */
-export function visibleInstances(cloud: Cloud, region: string): readonly Instance[] {
+function visibleIn(cloud: Cloud, region: string): (instance: Instance) => boolean {
   const now = cloud.clock.now()
-  return [...cloud.ec2.instances.values()].filter(
-    instance =>
-      instance.region === region &&
-      instance.visibleAt <= now &&
-      (instance.terminatedAt === null || now - instance.terminatedAt < afterlife),
-  )
+  return instance =>
+    instance.region === region &&
+    instance.visibleAt <= now &&
+    (instance.terminatedAt === null || now - instance.terminatedAt < afterlife)
 }
+
+/** Instances that reads of a region see: not those of the last moment, not those gone for more than an hour. */
+export const visibleInstances = (cloud: Cloud, region: string): readonly Instance[] =>
+  [...cloud.ec2.instances.values()].filter(visibleIn(cloud, region))
 
 /** The instances with these ids. One id that is malformed or unknown fails the whole call, as on EC2. */
 export function instancesByIds(cloud: Cloud, region: string, ids: readonly string[]): readonly Instance[] {
   for (const id of ids) {
     if (!wellFormed.test(id)) throw new AwsError('InvalidInstanceID.Malformed', `Invalid id: "${id}"`)
   }
-  const visible = new Map(visibleInstances(cloud, region).map(instance => [instance.id, instance]))
-  const missing = ids.filter(id => !visible.has(id))
+  const isVisible = visibleIn(cloud, region)
+  const found = ids.map(id => {
+    const instance = cloud.ec2.instances.get(id)
+    return instance !== undefined && isVisible(instance) ? instance : id
+  })
+  const missing = found.filter(one => typeof one === 'string')
   if (missing.length > 0)
     throw new AwsError(
       'InvalidInstanceID.NotFound',
@@ -36,7 +41,7 @@ export function instancesByIds(cloud: Cloud, region: string, ids: readonly strin
         ? `The instance ID '${missing[0]}' does not exist`
         : `The instance IDs '${missing.join(', ')}' do not exist`,
     )
-  return ids.flatMap(id => visible.get(id) ?? [])
+  return found.filter(one => typeof one !== 'string')
 }
 
 const fields = (cloud: Cloud): Fields<Instance> => ({
@@ -91,8 +96,11 @@ export function describeInstances(cloud: Cloud, node: QueryNode, region: RegionD
   const fitting = candidates.filter(instance => passes(instance, filters, known, instance.tags))
   const { members, nextToken } = page(node, fitting, ({ id }) => id)
   const reservations = new Map<string, Instance[]>()
-  for (const instance of members)
-    reservations.set(instance.reservation, [...(reservations.get(instance.reservation) ?? []), instance])
+  for (const instance of members) {
+    const others = reservations.get(instance.reservation)
+    if (others === undefined) reservations.set(instance.reservation, [instance])
+    else others.push(instance)
+  }
   return {
     reservationSet: items([...reservations.values()].map(instances => reservationView(cloud, instances))),
     nextToken,
@@ -104,19 +112,29 @@ const statusFields = (cloud: Cloud): Fields<Instance> => ({
   'instance-state-name': ({ state }) => [state],
   'instance-state-code': ({ state }) => [stateCodes[state]],
   'instance-status.status': instance => [healthOf(cloud, instance)],
-  'system-status.status': instance => [healthOf(cloud, instance)],
+  'system-status.status': instance => [systemHealthOf(cloud, instance)],
   'instance-status.reachability': instance => [reachability(healthOf(cloud, instance))],
-  'system-status.reachability': instance => [reachability(healthOf(cloud, instance))],
+  'system-status.reachability': instance => [reachability(systemHealthOf(cloud, instance))],
 })
 
 // The checks pass about when the agent would register.
-function healthOf(cloud: Cloud, instance: Instance): string {
+function systemHealthOf(cloud: Cloud, instance: Instance): string {
   if (instance.state !== 'running' || instance.runningAt === null) return 'not-applicable'
   const passedAt = instance.runningAt + cloud.timings.registrationSeconds * 1000
   return cloud.clock.now() < passedAt ? 'initializing' : 'ok'
 }
 
-const reachability = (status: string): string => (status === 'ok' ? 'passed' : status)
+const isImpaired = (cloud: Cloud, { impairedAt }: Instance): boolean =>
+  impairedAt !== null && impairedAt <= cloud.clock.now()
+
+// It is the check of the instance that fails (a kernel that hangs, no network), not that of the computer below it.
+function healthOf(cloud: Cloud, instance: Instance): string {
+  const health = systemHealthOf(cloud, instance)
+  return health !== 'not-applicable' && isImpaired(cloud, instance) ? 'impaired' : health
+}
+
+const reachability = (status: string): string =>
+  status === 'ok' ? 'passed' : status === 'impaired' ? 'failed' : status
 
 /** DescribeInstanceStatus: running instances only, unless IncludeAllInstances is set. */
 export function describeInstanceStatus(
@@ -134,10 +152,12 @@ export function describeInstanceStatus(
     instance => (isAll || instance.state === 'running') && passes(instance, filters, known),
   )
   const { members, nextToken } = page(node, fitting, ({ id }) => id)
-  const check = (status: string): Xml =>
-    status === 'not-applicable'
+  const check = (status: string, since: number | null): Xml => {
+    const impairedSince = status === 'impaired' && since !== null ? time(since) : undefined
+    return status === 'not-applicable'
       ? { status }
-      : { status, details: items([{ name: 'reachability', status: reachability(status) }]) }
+      : { status, details: items([{ name: 'reachability', status: reachability(status), impairedSince }]) }
+  }
   return {
     instanceStatusSet: items(
       members.map(instance => ({
@@ -145,8 +165,8 @@ export function describeInstanceStatus(
         availabilityZone: instance.zone.name,
         availabilityZoneId: instance.zone.id,
         instanceState: stateView(instance.state),
-        systemStatus: check(healthOf(cloud, instance)),
-        instanceStatus: check(healthOf(cloud, instance)),
+        systemStatus: check(systemHealthOf(cloud, instance), null),
+        instanceStatus: check(healthOf(cloud, instance), instance.impairedAt),
       })),
     ),
     nextToken,

@@ -1,10 +1,11 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Cloud } from '../cloud.ts'
-import type { Fault } from '../faults.ts'
+import type { Fault, FaultTarget } from '../faults.ts'
+import { metadataPath } from '../metadata/path.ts'
 import type { Session } from '../sts/sessions.ts'
 import { account, instanceProfiles } from '../world/account.ts'
-import type { Instance } from './model.ts'
+import type { Instance, NetworkInterface, Volume } from './model.ts'
 import { instanceEnded, requestOf } from './spot-requests.ts'
 
 /** What was decided about an instance's boot when it was launched. */
@@ -64,33 +65,77 @@ export function begin(cloud: Cloud, instance: Instance, plan: BootPlan): void {
     instance.state = 'running'
     instance.runningAt = cloud.clock.now()
     plan.whenRunning()
+    strike(cloud, instance)
     cloud.clock.after(seconds(plan.slowBy), () => boot(cloud, instance, plan.neverRegisters))
   })
+}
+
+const targetOf = (instance: Instance, operation: string): FaultTarget => ({
+  service: 'ec2',
+  operation,
+  region: instance.region,
+  zone: instance.zone.name,
+  instanceType: instance.type.name,
+})
+
+// Faults of a machine that runs, counted from now.
+function strike(cloud: Cloud, instance: Instance): void {
+  const target = targetOf(instance, 'RunInstances')
+  const impaired = cloud.faults.take(['impaired'], target)
+  if (impaired !== null) instance.impairedAt = cloud.clock.now() + seconds(impaired.seconds ?? 0)
+  const rebooted = cloud.faults.take(['reboot'], target)
+  if (rebooted !== null) cloud.clock.after(seconds(rebooted.seconds ?? 30), () => reboot(cloud, instance))
+}
+
+/** Boots the machine of a running instance again, all in it dead and its disk kept; else nothing happens. */
+export function reboot(cloud: Cloud, instance: Instance): void {
+  if (instance.state !== 'running') return
+  // Whatever comes of it is heard by `onReboot`.
+  cloud.machines
+    .get(instance.id)
+    ?.reboot()
+    .catch(() => {})
 }
 
 function boot(cloud: Cloud, instance: Instance, neverRegisters: boolean): void {
   if (instance.state !== 'running') return
   const directory = join(cloud.directory, 'machines', instance.id)
   mkdirSync(directory, { recursive: true })
+  let boots = 0
+  const booted = (done: Promise<void>): void => {
+    boots += 1
+    const count = boots
+    done.then(
+      () => register(cloud, instance, neverRegisters, () => boots === count),
+      (cause: unknown) => {
+        if (instance.state !== 'running') return
+        process.stderr.write(`offline cloud: the machine of ${instance.id} did not start: ${String(cause)}\n`)
+        explain(instance, byService('Server.InternalError'))
+        end(cloud, instance)
+      },
+    )
+  }
   const machine = cloud.createMachine({
     instanceId: instance.id,
     directory,
     userData: instance.userData,
     python: cloud.python,
     role: roleKeys(cloud, instance),
-    env: { AWS_ENDPOINT_URL: cloud.url(), AWS_REGION: instance.region },
+    env: {
+      AWS_ENDPOINT_URL: cloud.url(),
+      AWS_REGION: instance.region,
+      AWS_EC2_METADATA_SERVICE_ENDPOINT: `${cloud.url()}${metadataPath(instance.id)}`,
+    },
+    systemd: cloud.guestsHaveSystemd,
+    onReboot(done) {
+      instance.ssm = 'offline'
+      booted(done)
+    },
     now: () => cloud.clock.now(),
   })
   cloud.machines.set(instance.id, machine)
   void machine.poweredOff.then(() => poweredOff(cloud, instance))
-  machine.boot().then(
-    () => register(cloud, instance, neverRegisters),
-    (cause: unknown) => {
-      process.stderr.write(`offline cloud: the machine of ${instance.id} did not start: ${String(cause)}\n`)
-      explain(instance, byService('Server.InternalError'))
-      end(cloud, instance)
-    },
-  )
+  booted(machine.boot())
 }
 
 // They never expire: on AWS the metadata service would give new ones in time.
@@ -102,10 +147,10 @@ function roleKeys(cloud: Cloud, instance: Instance): Session | null {
 }
 
 // Without an instance profile or a way to the service's endpoints the agent never gets through.
-function register(cloud: Cloud, instance: Instance, neverRegisters: boolean): void {
+function register(cloud: Cloud, instance: Instance, neverRegisters: boolean, isSameBoot: () => boolean): void {
   if (neverRegisters || instance.profile === null || instance.subnet.way === 'none') return
   cloud.clock.after(seconds(cloud.timings.registrationSeconds), () => {
-    if (instance.state !== 'running') return
+    if (instance.state !== 'running' || !isSameBoot()) return
     instance.ssm = 'online'
     instance.registeredAt = cloud.clock.now()
   })
@@ -157,11 +202,16 @@ export function stopForCapacity(cloud: Cloud, instance: Instance): boolean {
   return true
 }
 
+// As long as a metal instance was once seen to take.
+const slowShutdownSeconds = 1140
+
 function end(cloud: Cloud, instance: Instance): void {
   instance.state = 'shutting-down'
   instance.ssm = 'offline'
   halt(cloud, instance)
-  cloud.clock.after(seconds(cloud.timings.shutdownSeconds), () => finish(cloud, instance))
+  const slow = cloud.faults.take(['slow-shutdown'], targetOf(instance, 'TerminateInstances'))
+  const lasting = slow === null ? cloud.timings.shutdownSeconds : (slow.seconds ?? slowShutdownSeconds)
+  cloud.clock.after(seconds(lasting), () => finish(cloud, instance))
 }
 
 function halt(cloud: Cloud, instance: Instance): void {
@@ -182,14 +232,16 @@ function finish(cloud: Cloud, instance: Instance): void {
 
 // What was launched with the instance goes a moment after it, unless it was told to stay.
 function release(cloud: Cloud, instance: Instance): void {
-  for (const kind of [cloud.ec2.volumes, cloud.ec2.interfaces] as const) {
-    for (const resource of [...kind.values()]) {
-      if (resource.instance !== instance.id) continue
-      if (resource.deleteOnTermination) kind.delete(resource.id)
-      else {
-        resource.instance = null
-        resource.state = 'available'
-      }
-    }
+  for (const id of instance.volumes) letGo(cloud.ec2.volumes, id)
+  for (const id of instance.interfaces) letGo(cloud.ec2.interfaces, id)
+}
+
+function letGo<T extends Volume | NetworkInterface>(kind: Map<string, T>, id: string): void {
+  const resource = kind.get(id)
+  if (resource === undefined) return
+  if (resource.deleteOnTermination) kind.delete(id)
+  else {
+    resource.instance = null
+    resource.state = 'available'
   }
 }

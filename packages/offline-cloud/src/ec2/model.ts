@@ -72,6 +72,8 @@ export interface Instance {
   terminatedAt: number | null
   ssm: 'offline' | 'online'
   registeredAt: number | null
+  /** From when on its status check fails. */
+  impairedAt: number | null
   /** The notice that EC2 takes a spot instance away: when it was given, when the instance goes, and why. */
   interruption: Interruption | null
   /** What the machine had printed when it went. */

@@ -181,6 +181,7 @@ function createInstance(
     terminatedAt: null,
     ssm: 'offline',
     registeredAt: null,
+    impairedAt: null,
     interruption: null,
     console: '',
     volumes: volumes.map(volume => volume.id),

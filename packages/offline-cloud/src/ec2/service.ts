@@ -3,7 +3,7 @@ import { flag, type QueryNode } from '../aws/query.ts'
 import type { Xml } from '../aws/xml.ts'
 import type { Caller, Cloud } from '../cloud.ts'
 import type { RegionData } from '../world/network.ts'
-import { createTags, getConsoleOutput, terminateInstances } from './change-instances.ts'
+import { createTags, getConsoleOutput, rebootInstances, terminateInstances } from './change-instances.ts'
 import { describeInstances, describeInstanceStatus } from './describe-instances.ts'
 import { describeCapacityReservations } from './describe-reservations.ts'
 import { cancelSpotInstanceRequests, describeSpotInstanceRequests } from './describe-spot.ts'
@@ -27,6 +27,7 @@ const operations: Readonly<Record<string, Operation>> = {
   DescribeInstances: describeInstances,
   DescribeInstanceStatus: describeInstanceStatus,
   TerminateInstances: terminateInstances,
+  RebootInstances: rebootInstances,
   GetConsoleOutput: getConsoleOutput,
   CreateTags: createTags,
   DescribeVolumes: describeVolumes,

@@ -103,11 +103,11 @@ export function reservationView(cloud: Cloud, instances: readonly Instance[]): {
 
 /** The volumes that are attached to an instance now. */
 export const attachedVolumes = (cloud: Cloud, instance: Instance): readonly Volume[] =>
-  [...cloud.ec2.volumes.values()].filter(volume => volume.instance === instance.id)
+  instance.volumes.flatMap(id => cloud.ec2.volumes.get(id) ?? []).filter(volume => volume.instance === instance.id)
 
 /** The interfaces that are attached to an instance now. */
 export const attachedInterfaces = (cloud: Cloud, instance: Instance): readonly NetworkInterface[] =>
-  [...cloud.ec2.interfaces.values()].filter(card => card.instance === instance.id)
+  instance.interfaces.flatMap(id => cloud.ec2.interfaces.get(id) ?? []).filter(card => card.instance === instance.id)
 
 const mappingView = (volume: Volume): Xml => ({
   deviceName: volume.device,

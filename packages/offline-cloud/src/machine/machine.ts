@@ -21,6 +21,10 @@ export interface MachineSpec {
   readonly env: Readonly<Record<string, string>>
   /** What the stand-in for the AWS CLI acts with; without it the instance has no role. */
   readonly role?: RoleKeys | null
+  /** False: the machine has no systemd, only `shutdown`, `poweroff`, `halt` and `reboot`. True unless given. */
+  readonly systemd?: boolean
+  /** Called at every reboot, the guest's own too; `done` settles as `boot()` does. */
+  readonly onReboot?: (done: Promise<void>) => void
   /** The cloud's clock, ms since 1970. */
   readonly now: () => number
 }
@@ -129,6 +133,7 @@ export function createMachineIn(way: Way, spec: MachineSpec): Machine {
       python: spec.python,
       env: spec.env,
       role: spec.role ?? null,
+      systemd: spec.systemd ?? true,
       userData: Buffer.from(spec.userData ?? []).toString('base64'),
       now: spec.now(),
     }
@@ -148,10 +153,11 @@ export function createMachineIn(way: Way, spec: MachineSpec): Machine {
       throw new Error(`the machine ${spec.instanceId} could not be started on this computer: ${outcome.errors}`)
     }
   }
-  const reboot = async () => {
-    if (isDead) return
-    await end()
-    await boot()
+  const reboot = () => {
+    if (isDead) return Promise.resolve()
+    const done = end().then(boot)
+    spec.onReboot?.(done)
+    return done
   }
   const kill = async () => {
     isDead = true

@@ -42,6 +42,7 @@ export interface BootOrder {
   readonly env: Readonly<Record<string, string>>
   readonly userData: string
   readonly role: RoleKeys | null
+  readonly systemd: boolean
   readonly now: number
 }
 

@@ -14,7 +14,13 @@ from systemctl import systemctl
 from systemd_run import systemd_run
 from unit_files import Refused
 
-NAMES = ("systemctl", "systemd-run", "shutdown", "poweroff", "halt", "reboot")
+POWER_NAMES = ("shutdown", "poweroff", "halt", "reboot")
+NAMES = ("systemctl", "systemd-run", *POWER_NAMES)
+
+
+def names(order):
+    """The stand-ins of a machine; without systemd only those that end it."""
+    return NAMES if order["systemd"] else POWER_NAMES
 
 
 def run(machine, request, reply):

@@ -21,7 +21,7 @@ import sys
 import uuid
 
 import kernel
-from tree import Tree, make_folders, make_identity, write_aws, write_date, write_python, write_shims
+from tree import Tree, make_folders, make_identity, run_folders, write_aws, write_date, write_python, write_shims
 
 # The guest's ids 0–65535 are these on the computer: far above accounts and container ranges.
 FIRST_ID, IDS = 0x6E000000, 65536
@@ -204,7 +204,8 @@ def enter(order, names):
     flags = kernel.MS_NOSUID | kernel.MS_NODEV
     kernel.mount("tmpfs", tree.folder("run"), "tmpfs", flags, "mode=755")
     tree.own(f"{tree.root}/run")
-    tree.folder("run/systemd/system")
+    for name in run_folders(order):
+        tree.folder(name)
     tree.folder("run/offline")
     _bind_system(tree)
     for path in dict.fromkeys([sys.executable, python]):

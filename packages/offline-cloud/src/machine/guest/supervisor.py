@@ -90,7 +90,7 @@ class Machine:
     # Boot
 
     def boot(self):
-        if self.first:
+        if self.first and self.order["systemd"]:
             self.manager.first_boot()
         found = user_data.parts(base64.b64decode(self.order["userData"]))
         hooks, scripts = [], []
@@ -110,7 +110,8 @@ class Machine:
         self.run_parts(hooks, lambda: self.hooks_done(scripts))
 
     def hooks_done(self, scripts):
-        self.manager.sysinit_reached()
+        if self.order["systemd"]:
+            self.manager.sysinit_reached()
         if not self.down:
             tell("booted")
         done = self.place("/var/lib/cloud/instance/sem/config_scripts_user")
@@ -266,9 +267,9 @@ def prepare_here(order):
         shutil.rmtree(f"{root}/{name}", ignore_errors=True)
     own = tree.Tree(root, None)
     tree.make_folders(own)
-    for name in ("tmp", "run/systemd/system", "run/offline"):
+    for name in ("tmp", "run/offline", *tree.run_folders(order)):
         own.folder(name)
-    tree.write_shims(own, commands.NAMES, root)
+    tree.write_shims(own, commands.names(order), root)
     tree.write_aws(own, order["role"], root)
     tree.write_date(own, "/bin/date", root)
     tree.write_python(own, order["python"])
@@ -295,7 +296,7 @@ def main():
     if order["way"] == "none":
         prepare_here(order)
     else:
-        rootfs.enter(order, commands.NAMES)
+        rootfs.enter(order, commands.names(order))
     machine = Machine(order)
     os.set_blocking(0, False)
     machine.loop.watch(0, machine.read_orders)

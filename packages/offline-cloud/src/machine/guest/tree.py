@@ -125,6 +125,11 @@ def write_python(tree, python):
         tree.file(f"opt/pytorch/bin/{name}", f"#!/bin/sh\n{line}\n".encode(), 0o755)
 
 
+def run_folders(order):
+    """By the folder in /run programs tell that systemd is there."""
+    return ("run/systemd/system",) if order["systemd"] else ()
+
+
 def make_folders(tree):
     for name in ("etc/systemd/system", "home", "mnt", "opt", "srv", "var/log", "var/lib/cloud"):
         tree.folder(name)
