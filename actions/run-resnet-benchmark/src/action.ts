@@ -1,5 +1,6 @@
 import { defineAction, input } from '@gpu-actions/action-kit'
 import { memoryFormats, modes, precisions } from '@gpu-actions/benchmark/words'
+import { faultsOfHost, hostIdsGiven, type HostGiven } from './host-faults.ts'
 
 /** What a job of a cluster is told only when it differs: its agent knows the same. */
 export const usualSizes = { stepsPerEpoch: 200, imageSize: 224 } as const
@@ -12,12 +13,12 @@ export const action = defineAction({
   inputs: {
     target: input.oneOf(['host', 'cluster'], {
       about:
-        '`host`: measure `instance-id`, or the runner. `cluster`: start a job on `cluster-id` through its API and wait for it; `timeout` is how long.',
+        '`host`: measure `instance-id`, `ssh-host` or the runner. `cluster`: start a job on `cluster-id` through its API and wait for it; `timeout` is how long.',
       fallback: 'host',
     }),
     'instance-id': input.text({
       about:
-        'The instance to measure, reached over the Systems Manager. Give this or `local`; not needed with `target: cluster`.',
+        'The instance to measure, reached over the Systems Manager. Give this, `ssh-host` or `local`; not needed with `target: cluster`.',
       pattern: /^i-[0-9a-f]{8,17}$/,
       must: 'an instance id such as i-0123456789abcdef0',
     }),
@@ -27,6 +28,25 @@ export const action = defineAction({
       must: 'a region such as us-west-2',
     }),
     local: input.boolean({ about: 'Measure the runner itself (self-hosted runners).', fallback: 'false' }),
+    'ssh-host': input.text({
+      about: 'The machine to measure, reached by ssh: its name or address.',
+      pattern: /^([A-Za-z0-9_][A-Za-z0-9_.-]*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)$/,
+      must: 'a name or an address, without user and port',
+    }),
+    'ssh-port': input.integer({ about: 'With `ssh-host`: its port.', fallback: '22', min: 1, max: 65_535 }),
+    'ssh-user': input.text({
+      about: 'With `ssh-host`: the user to log in as, such as `ubuntu`.',
+      pattern: /^[A-Za-z_][A-Za-z0-9_.-]*$/,
+      must: 'the name of a user',
+    }),
+    'ssh-key': input.secret({
+      about:
+        'With `ssh-host`: the text of a private key without a passphrase. Masked; it lies in a private file while the step runs, and nowhere else.',
+    }),
+    'ssh-host-key': input.text({
+      about:
+        "With `ssh-host`: the host's key, as a line of known_hosts or as its fingerprint (`SHA256:…`). Empty takes the key that the host shows first; the log says which.",
+    }),
     'lease-id': input.text({
       about: 'The lease that the host belongs to; empty finds the lease of `instance-id` among those of this job.',
       pattern: /^[A-Za-z0-9][A-Za-z0-9._-]*$/,
@@ -128,10 +148,7 @@ export const action = defineAction({
 
 export type BenchmarkAction = typeof action
 
-interface Given {
-  readonly local: boolean
-  readonly instanceId: string | undefined
-  readonly clusterId: string | undefined
+interface Given extends HostGiven {
   readonly apiBase: string | undefined
   readonly idToken: string | undefined
   readonly userPoolId: string | undefined
@@ -146,12 +163,6 @@ interface Given {
   readonly pytorch: string
 }
 
-const faultsOfHost = ({ local, instanceId, clusterId }: Given): readonly string[] => [
-  ...(local && instanceId !== undefined ? ['instance-id, local: give one of them, not both'] : []),
-  ...(!local && instanceId === undefined ? ['instance-id: is required, unless local is true'] : []),
-  ...(clusterId === undefined ? [] : ['cluster-id: is for target: cluster only']),
-]
-
 const login = (given: Given) => ({
   'user-pool-id': given.userPoolId,
   'client-id': given.clientId,
@@ -165,7 +176,7 @@ function faultsOfCluster(given: Given): readonly string[] {
   const noToken = given.idToken === undefined && missingOf(login(given)).length > 0
   // What a job cannot be told would be left out in silence.
   const unsaid = Object.entries({
-    local: given.local,
+    ...hostIdsGiven(given),
     mode: given.mode !== 'train',
     precision: given.precision !== 'auto',
     'memory-format': given.memoryFormat !== 'channels_last',

@@ -6,6 +6,11 @@ export interface HostChoice {
   readonly instanceId?: string | undefined
   readonly awsRegion?: string | undefined
   readonly local: boolean
+  readonly sshHost?: string | undefined
+  readonly sshPort?: number
+  readonly sshUser?: string | undefined
+  readonly sshKey?: string | undefined
+  readonly sshHostKey?: string | undefined
 }
 
 export interface HostPorts {
@@ -31,15 +36,25 @@ export const localEnvironment = (
     ),
   )
 
+/** A host, and what is to be called when nothing is asked of it any more. */
+export interface OpenedHost {
+  readonly host: Host
+  close(): Promise<void>
+}
+
+const nothingToClose = (host: Host): OpenedHost => ({ host, close: () => Promise.resolve() })
+
 /**
  * The host that the inputs name. Nothing is sent to it yet.
  * @throws UserFault without a region
  */
-export async function openHost(choice: HostChoice, { clock, log, environment, temp }: HostPorts): Promise<Host> {
+export async function openHost(choice: HostChoice, ports: HostPorts): Promise<OpenedHost> {
+  const { clock, log, environment, temp } = ports
+  if (choice.sshHost !== undefined) return openSsh(choice, choice.sshHost, ports)
   if (choice.local || choice.instanceId === undefined) {
     const { localHost } = await import('@gpu-actions/host')
     const directory = join(temp, 'gpu-actions-local')
-    return localHost({ clock, log, environment: localEnvironment(environment), directory })
+    return nothingToClose(localHost({ clock, log, environment: localEnvironment(environment), directory }))
   }
   const region = choice.awsRegion ?? (environment['AWS_REGION'] || environment['AWS_DEFAULT_REGION'])
   if (region === undefined || region === '') {
@@ -48,5 +63,22 @@ export async function openHost(choice: HostChoice, { clock, log, environment, te
     ])
   }
   const { awsClients, ssmHost } = await import('@gpu-actions/aws')
-  return ssmHost({ clients: awsClients({ region }), instanceId: choice.instanceId, clock, log })
+  return nothingToClose(ssmHost({ clients: awsClients({ region }), instanceId: choice.instanceId, clock, log }))
+}
+
+async function openSsh(choice: HostChoice, host: string, ports: HostPorts): Promise<OpenedHost> {
+  const { sshPort, sshUser = '', sshKey = '', sshHostKey } = choice
+  const { clock, log, environment, temp } = ports
+  const { sshHost } = await import('@gpu-actions/host')
+  const options = {
+    host,
+    user: sshUser,
+    privateKey: sshKey,
+    ...(sshPort === undefined ? {} : { port: sshPort }),
+    ...(sshHostKey === undefined ? {} : { hostKey: sshHostKey }),
+  }
+  // Of the runner's environment the client needs only where programs are: the rest may hold an agent, tokens, inputs.
+  const seen = { PATH: environment['PATH'] ?? '/usr/bin:/bin' }
+  const opened = sshHost(options, { clock, log, environment: seen, directory: join(temp, 'gpu-actions-ssh') })
+  return { host: opened, close: () => opened.close() }
 }

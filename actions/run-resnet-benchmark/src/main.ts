@@ -14,6 +14,6 @@ await runAction(action, async context => {
     import('./run.ts'),
     import('@gpu-actions/benchmark/programs.pyz'),
   ])
-  const host = await openHost(inputs, { clock, log, environment: process.env, temp: context.run.temp })
-  await run(context, host, program)
+  const { host, close } = await openHost(inputs, { clock, log, environment: process.env, temp: context.run.temp })
+  await run(context, host, program).finally(close)
 })

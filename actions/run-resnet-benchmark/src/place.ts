@@ -26,10 +26,16 @@ function machineIdsOf(record: unknown): readonly string[] {
  * instance, else one of the host's own.
  */
 export async function placeOf(
-  host: { readonly leaseId?: string | undefined; readonly instanceId?: string | undefined },
+  host: {
+    readonly leaseId?: string | undefined
+    readonly instanceId?: string | undefined
+    readonly sshHost?: string | undefined
+  },
   directories: RunDirectories,
 ): Promise<RecordPlace> {
   if (host.leaseId !== undefined) return { id: host.leaseId, leaseId: host.leaseId }
+  // Colons of an address can be in no name of an artifact.
+  if (host.sshHost !== undefined) return { id: `host-${host.sshHost.replaceAll(':', '-')}`, leaseId: null }
   if (host.instanceId === undefined) return { id: 'host-local', leaseId: null }
   for (const id of await directories.list()) {
     if (machineIdsOf(await directories.open(id).read('lease.json')).includes(host.instanceId)) {

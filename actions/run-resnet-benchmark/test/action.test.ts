@@ -37,11 +37,55 @@ describe('the inputs', () => {
   })
 
   test('name one host, neither none nor two', () => {
-    expect(faultsOf({})).toEqual(['instance-id: is required, unless local is true'])
+    expect(faultsOf({})).toEqual(['instance-id: is required, or ssh-host, or local: true'])
     expect(faultsOf({ local: 'true', 'instance-id': 'i-0123456789abcdef0' })).toEqual([
-      'instance-id, local: give one of them, not both',
+      'instance-id, local: give only one of them',
     ])
     expect(faultsOf({ local: 'true' })).toEqual([])
+  })
+})
+
+/** Its body is no key, but in the format of one. */
+const pem = '-----BEGIN RSA PRIVATE KEY-----\nY2FuYXJ5\n-----END RSA PRIVATE KEY-----\n'
+const ssh = { 'ssh-host': 'gpu.example.com', 'ssh-user': 'ubuntu', 'ssh-key': pem }
+
+describe('the inputs of a host that is reached by ssh', () => {
+  test('need a user and a key', () => {
+    expect(read(ssh)).toMatchObject({ sshHost: 'gpu.example.com', sshPort: 22, sshUser: 'ubuntu' })
+    expect(faultsOf({ 'ssh-host': '10.0.0.1' })).toEqual([
+      'ssh-user: is required with ssh-host',
+      'ssh-key: is required with ssh-host',
+    ])
+    expect(faultsOf({ ...ssh, 'ssh-host': 'fe80::1' })).toEqual([])
+  })
+
+  test('name no second host, and are nothing without ssh-host', () => {
+    expect(faultsOf({ ...ssh, local: 'true' })).toEqual(['ssh-host, local: give only one of them'])
+    expect(faultsOf({ ...ssh, 'ssh-host': '', 'ssh-port': '2222', local: 'true' })).toEqual([
+      'ssh-port, ssh-user, ssh-key: needs ssh-host',
+    ])
+    expect(faultsOf({ ...job, ...ssh })).toEqual([
+      'ssh-host, ssh-user, ssh-key: is for target: host only; a job cannot be told',
+    ])
+  })
+
+  test('report all their faults at once, and nothing of the key', () => {
+    const faults = faultsOf({
+      ...ssh,
+      'ssh-key': 'canary',
+      'ssh-host-key': 'MD5:00',
+      'instance-id': 'i-0123456789abcdef0',
+    })
+    expect(faults.map(fault => fault.split(':')[0])).toEqual(['instance-id, ssh-host', 'ssh-key', 'ssh-host-key'])
+    expect(faults.join()).not.toContain('canary')
+  })
+
+  test.each(['-oProxyCommand=id', 'ubuntu@host', 'host:22', 'a b', 'ssh://host'])('refuse %j as a host', host => {
+    expect(faultsOf({ ...ssh, 'ssh-host': host })[0]).toMatch(/^ssh-host: /)
+  })
+
+  test('refuse a user that ssh would take for something else', () => {
+    expect(faultsOf({ ...ssh, 'ssh-user': '-oProxyCommand=id' })[0]).toMatch(/^ssh-user: /)
   })
 })
 

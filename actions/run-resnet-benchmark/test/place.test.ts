@@ -32,6 +32,12 @@ test('a host that no lease of this job holds gets a directory of its own', async
   expect(await placeOf({}, two)).toEqual({ id: 'host-local', leaseId: null })
 })
 
+test('a host that is reached by ssh gets a directory under its name, unless a lease was named', async () => {
+  expect(await placeOf({ sshHost: 'fe80::1' }, two)).toEqual({ id: 'host-fe80--1', leaseId: null })
+  const leased = { sshHost: '10.0.0.1', leaseId: '7-1-aaaaaaaa' }
+  expect(await placeOf(leased, two)).toMatchObject({ leaseId: '7-1-aaaaaaaa' })
+})
+
 test('a record that is none of ours is passed over', async () => {
   const odd = directories({ a: undefined, b: 'text', c: { machines: 7 }, d: { machines: [null, { id: 7 }] } })
   expect(await placeOf({ instanceId }, odd)).toMatchObject({ leaseId: null })

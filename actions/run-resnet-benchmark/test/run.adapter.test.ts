@@ -54,16 +54,18 @@ async function measure(more: Readonly<Record<string, string>>, signal = new Abor
   const given: Readonly<Record<string, string>> = { ...tiny, ...more }
   const inputs = readInputs(action, id => given[id] ?? '')
   const environment = { PATH: process.env['PATH'], HOME: folder, OMP_NUM_THREADS: '1', GOMP_SPINCOUNT: '0' }
-  const host = await openHost(inputs, { clock: systemClock, log, environment, temp: folder })
+  const { host, close } = await openHost(inputs, { clock: systemClock, log, environment, temp: folder })
   const context = { inputs, log, clock: systemClock, signal, runDirectories: runDirectories(folder) }
   const failure: unknown = await run(
     { ...context, setOutput: (id, value) => void (outputs[id] = value) },
     host,
     program,
-  ).then(
-    () => undefined,
-    (error: unknown) => error,
   )
+    .finally(close)
+    .then(
+      () => undefined,
+      (error: unknown) => error,
+    )
   const place = join(folder, 'gpu-actions', 'host-local')
   const result = parseResult(JSON.parse(await readFile(join(place, 'result.json'), 'utf8')))
   return { failure, outputs, said, result, place }
