@@ -16,6 +16,7 @@ const image = (id: string, name: string, more: Partial<ImageFacts> = {}): ImageF
   devices: [{ device: '/dev/sda1', sizeGib: 45 }],
   createdAt: '2026-11-03T00:00:00.000Z',
   openDriver: /OSS Nvidia/.test(name),
+  deprecatedAt: null,
   ...more,
 })
 

@@ -25,6 +25,8 @@ export interface ImageFacts {
   readonly createdAt: string
   /** Carries the open NVIDIA driver only. */
   readonly openDriver: boolean
+  /** After this its owner does not recommend it any more. */
+  readonly deprecatedAt: string | null
 }
 
 /** PyTorch Deep Learning AMIs with the open driver, for both architectures. */
@@ -45,6 +47,7 @@ function imageFacts(image: Image): ImageFacts {
     ),
     createdAt: image.CreationDate ?? '',
     openDriver: /\bOSS Nvidia Driver\b/i.test(name),
+    deprecatedAt: image.DeprecationTime ?? null,
   }
 }
 
@@ -67,18 +70,26 @@ export function newestFirst(images: readonly ImageFacts[]): readonly ImageFacts[
   })
 }
 
-async function describe(ec2: EC2Client, region: string, query: object): Promise<readonly ImageFacts[]> {
-  const found: ImageFacts[] = []
+async function describe(ec2: EC2Client, region: string, query: object): Promise<readonly Image[]> {
+  const found: Image[] = []
   const call = { doing: 'Looking up the image', permission: 'ec2:DescribeImages', region }
   await calling(call, async () => {
     for await (const page of paginateDescribeImages({ client: ec2 }, query)) {
-      found.push(...(page.Images ?? []).map(imageFacts))
+      found.push(...(page.Images ?? []))
     }
   })
   return found
 }
 
+/** What is wrong with an image that somebody named, goes on from its id; undefined when it can be launched. */
+function unusable({ State: state, RootDeviceType: root, StateReason: why }: Image): string | undefined {
+  if (state !== 'available')
+    return `is ${state ?? 'in no state'}${why?.Message === undefined ? '' : ` (${why.Message})`}`
+  return root === 'ebs' ? undefined : `has a root device of the kind ${root}, and types with GPUs need one of EBS`
+}
+
 const available = { Name: 'state', Values: ['available'] }
+const ebs = { Name: 'root-device-type', Values: ['ebs'] }
 
 /** The id that an SSM parameter holds. @throws UserFault when there is none, OutsideFault */
 async function parameterImage(ssm: SSMClient, region: string, name: string): Promise<string> {
@@ -109,13 +120,13 @@ export async function findImages(
   const { ec2, region } = clients
   if (choice.by === 'default') {
     const filters = [{ Name: 'name', Values: defaultNames }, available]
-    const images = newestFirst(await describe(ec2, region, { Owners: ['amazon'], Filters: filters }))
+    const images = newestFirst((await describe(ec2, region, { Owners: ['amazon'], Filters: filters })).map(imageFacts))
     if (images.length > 0) return images
     throw new UserFault(`there is no PyTorch Deep Learning AMI in ${region}: give ami-id`)
   }
   if (choice.by === 'name') {
-    const filters = [{ Name: 'name', Values: [choice.pattern] }, available]
-    const images = await describe(ec2, region, { Owners: ['amazon', 'self'], Filters: filters })
+    const filters = [{ Name: 'name', Values: [choice.pattern] }, available, ebs]
+    const images = (await describe(ec2, region, { Owners: ['amazon', 'self'], Filters: filters })).map(imageFacts)
     if (images.length > 0) return images.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt))
     throw new UserFault(
       `ami-name-filter: no image of Amazon or of this account in ${region} has a name like '${choice.pattern}'`,
@@ -123,8 +134,12 @@ export async function findImages(
   }
   const id = choice.by === 'id' ? choice.id : await parameterImage(clients.ssm(), region, choice.name)
   // A filter answers nothing for an image that is not there; the id itself would be an error without words.
-  const images = await describe(ec2, region, { Filters: [{ Name: 'image-id', Values: [id] }, available] })
-  if (images.length > 0) return images
+  const [image] = await describe(ec2, region, { Filters: [{ Name: 'image-id', Values: [id] }] })
   const input = choice.by === 'id' ? 'ami-id' : 'ami-ssm-parameter'
+  if (image !== undefined) {
+    const fault = unusable(image)
+    if (fault === undefined) return [imageFacts(image)]
+    throw new UserFault(`${input}: ${id} in ${region} ${fault}`)
+  }
   throw new UserFault(`${input}: ${id} is not in ${region}, or a policy of the account hides it`)
 }

@@ -17,8 +17,10 @@ export interface LeftOut {
   readonly market: Market | null
   /** A sentence. */
   readonly says: string
-  /** Of what was left out for its price: decimal USD an hour, null when unknown. */
+  /** Of what was left out for its price: decimal USD an hour of the machine, null when unknown. */
   readonly usdPerHour: number | null
+  /** The same with its volumes and address. */
+  readonly allUsdPerHour: number | null
 }
 
 export interface RegionOffers {
@@ -120,8 +122,16 @@ export function offersIn(facts: RegionFacts, wish: Ec2Wish, market: Market, acco
   const images = new Map<string, ImageFacts>()
   const { region, reservation } = facts
   for (const name of namesOf(facts, wish)) {
-    const leave = (refusal: Refusal, of: Market | null = market, usdPerHour: number | null = null) =>
-      leftOut.push({ ...refusal, says: `${name}: ${refusal.says}`, region, instanceType: name, market: of, usdPerHour })
+    const leave = (refusal: Refusal, of: Market | null = market, cost?: Pick<Offer, 'price' | 'extras'>) =>
+      leftOut.push({
+        ...refusal,
+        says: `${name}: ${refusal.says}`,
+        region,
+        instanceType: name,
+        market: of,
+        usdPerHour: cost?.price?.usdPerHour ?? null,
+        allUsdPerHour: cost === undefined ? null : usdPerHourOf(cost),
+      })
     const fit = fitOf(name, facts, wish)
     if ('reason' in fit) {
       leave(fit, null)
@@ -157,7 +167,7 @@ export function offersIn(facts: RegionFacts, wish: Ec2Wish, market: Market, acco
       const says = tooDear(price, extras, market, wish)
       if (says !== null) {
         // On demand the price is that of the region: said once, not for each zone.
-        if (!dear.has(says)) leave({ reason: 'price', says }, market, price?.usdPerHour ?? null)
+        if (!dear.has(says)) leave({ reason: 'price', says }, market, { price, extras })
         dear.add(says)
         continue
       }

@@ -84,6 +84,13 @@ const fullQuotas = (quotas: readonly QuotaFacts[]): readonly string[] =>
       : [`The quota ${code} (${name}) of ${region} is full: ${used} of ${limit} vCPUs are in use. ${link}`],
   )
 
+const oldImages = (images: readonly ImageFacts[], now: number): readonly string[] =>
+  images.flatMap(({ id, name, deprecatedAt }) =>
+    deprecatedAt === null || Date.parse(deprecatedAt) > now
+      ? []
+      : [`Image ${id} (${name}) is deprecated since ${deprecatedAt.slice(0, 10)}: take a newer one.`],
+  )
+
 /** A region that can be launched in, and its offers. */
 export interface Looked {
   readonly facts: RegionFacts
@@ -134,7 +141,13 @@ export function assemble(
       ),
     ],
     nearest: [],
-    warnings: [...new Set([...looked.flatMap(({ facts }) => facts.network.warnings), ...fullQuotas(quotas)])],
+    warnings: [
+      ...new Set([
+        ...looked.flatMap(({ facts }) => facts.network.warnings),
+        ...fullQuotas(quotas),
+        ...looked.flatMap(({ facts, found }) => oldImages([...found.images.values()], facts.now)),
+      ]),
+    ],
     quotas,
     prices: looked.flatMap(({ facts, found }) => pricesIn(facts, wish, found)),
     imageFor: offer => {

@@ -2,6 +2,7 @@ import { messageOf, OutsideFault, UserFault } from '@gpu-actions/action-kit/port
 import type { AwsClients } from '../clients.ts'
 import { faultOf } from '../errors.ts'
 import type { ImageFacts } from './image.ts'
+import { nearestThings } from './nearest.ts'
 import { findSubnets, type SubnetFacts } from './network.ts'
 import { reservationFaults } from './offers.ts'
 import { assemble, lookedAt, type Looked, type Prepared } from './plan.ts'
@@ -82,5 +83,8 @@ export async function preparePlan(
   if (looked.length === 0) faults.push(...new Set(regionFaults))
   faults.push(...new Set(looked.flatMap(({ found }) => spaceFaults(wish, [...found.images.values()]))))
   if (faults.length > 0 || typeof account !== 'string') throw refusal(faults)
-  return assemble(wish, account, looked, leftOut)
+  const prepared = assemble(wish, account, looked, leftOut)
+  if (prepared.plan.offers.length > 0) return prepared
+  const nearest = await nearestThings(region => access.clientsFor(region), wish, looked)
+  return { ...prepared, plan: { ...prepared.plan, nearest } }
 }

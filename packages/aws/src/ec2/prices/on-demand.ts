@@ -36,15 +36,13 @@ const member = (value: unknown, name: string): unknown =>
 const members = (value: unknown): readonly unknown[] =>
   typeof value === 'object' && value !== null ? Object.values(value) : []
 
-/** The on-demand prices in an item of the price list that are above zero, in USD for a unit. */
-export function onDemandUsd(item: unknown): readonly number[] {
-  let product: unknown = item
-  if (typeof item === 'string') {
-    try {
-      product = JSON.parse(item)
-    } catch {
-      return []
-    }
+/** The on-demand prices in an item of the price list (JSON) that are above zero, in USD for a unit. */
+export function onDemandUsd(item: string): readonly number[] {
+  let product: unknown
+  try {
+    product = JSON.parse(item)
+  } catch {
+    return []
   }
   return members(member(member(product, 'terms'), 'OnDemand'))
     .flatMap(term => members(member(term, 'priceDimensions')))
@@ -66,7 +64,9 @@ export async function productUsd(
     Filters: Object.entries(filters).map(([Field, Value]) => ({ Type: 'TERM_MATCH', Field, Value })),
   })
   const reply = await client.send(command, { abortSignal: signal })
-  const [usd, ...others] = new Set<number>((reply.PriceList ?? []).flatMap((item: unknown) => onDemandUsd(item)))
+  const [usd, ...others] = new Set<number>(
+    (reply.PriceList ?? []).flatMap((item: unknown) => onDemandUsd(String(item))),
+  )
   return others.length === 0 ? usd : undefined
 }
 
@@ -82,10 +82,7 @@ export function believed(live: number | undefined, table: Price | null, date: st
   return { price: { usdPerHour: live, source: 'AWS Pricing API', date }, note: null }
 }
 
-/**
- * On-demand prices of types in the region, live where that can be had in time, else from the table.
- * One permission or time-out speaks for all of them.
- */
+/** On-demand prices of types in the region, live where that can be had in time, else from the table. */
 export async function onDemandPrices(
   clients: AwsClients,
   types: readonly string[],
