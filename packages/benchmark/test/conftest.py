@@ -67,7 +67,22 @@ def compatible_run(run):
 @pytest.fixture(scope="session")
 def tiny_run(run):
     """One whole training run of the smallest size, for all tests that only look at it."""
-    return run("resnet50", *TINY, "--steps-per-epoch", "6", "--epochs", "2", "--warmup-steps", "3", "--seed", "7")
+    return run(
+        "resnet50",
+        *TINY,
+        "--steps-per-epoch",
+        "6",
+        "--epochs",
+        "2",
+        "--warmup-steps",
+        "3",
+        "--seed",
+        "7",
+        "--sanity-steps",
+        "4",
+        "--on-cpu",
+        "batch-size=2",
+    )
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import time
 import pytest
 import torch
 from conftest import ENVIRONMENT, TINY
-from gpu_actions_host import devices, precisions, resnet50
+from gpu_actions_host import arguments, devices, memory, precisions
 from gpu_actions_host.events import line
 from gpu_actions_host.faults import Fault
 from gpu_actions_host.measuring import settled
@@ -23,6 +23,8 @@ def test_a_run_prints_its_events_in_order(tiny_run):
         "start",
         "environment",
         "plan",
+        "first-step",
+        "sanity",
         *["warmup"] * 3,
         *["block"] * 5,
         "result",
@@ -53,6 +55,17 @@ def test_the_result_says_what_was_asked_and_what_was_run(tiny_run):
     assert result["actual"]["threads"] == 1
     assert result["parameters"] == 25_557_032
     assert result["warmup"]["settled"] is None, "three steps cannot show a trend"
+    assert result["optimizer"] in ("fused", "foreach", "single-tensor")
+    assert result["actual"]["compile"] is None
+    assert result["actual"]["gpus"] == 1
+
+
+def test_the_first_step_and_the_learning_stay_out_of_the_timed_part(tiny_run):
+    result = tiny_run.only("result")
+    assert result["first_step"]["compile_seconds"] is None
+    assert result["first_step"]["seconds"] > 0
+    assert len(result["sanity"]["losses"]) == 4
+    assert result["duration_seconds"] < sum(block["wall_ms"] for block in result["blocks"]) / 1000 + 1
 
 
 @no_gpu
@@ -62,6 +75,24 @@ def test_a_run_without_a_gpu_says_cpu_and_names_no_gpu(tiny_run):
     assert result["clock"] == "monotonic"
     assert result["peak_memory_bytes"] is None
     assert environment["gpu"] is None
+
+
+def test_sizes_for_a_cpu_hold_on_a_cpu_alone():
+    asked = arguments.parse(["--batch-size", "256", "--on-cpu", "batch-size=8,image-size=64"])
+    assert (asked.batch_size, asked.image_size) == (256, 224)
+    small = asked.for_cpu()
+    assert (small.batch_size, small.image_size, small.steps_per_epoch) == (8, 64, 200)
+
+
+def test_wrong_sizes_for_a_cpu_are_reported_like_all_others():
+    with pytest.raises(Fault) as refused:
+        arguments.parse(["--on-cpu", "batch-size=0,colour=red", "--gpus", "none", "--inject-slowdown", "fast"])
+    assert [fault.split(":")[0] for fault in refused.value.faults] == [
+        "--gpus",
+        "--inject-slowdown",
+        "--on-cpu",
+        "--on-cpu",
+    ]
 
 
 @no_gpu
@@ -114,8 +145,8 @@ def test_the_compatible_mode_ends_with_1_without_a_gpu(run):
 
 
 def test_the_compatible_mode_refuses_flags_that_its_protocol_fixes(run):
-    done = run("resnet50", "--compatible", "--precision", "bf16", "--blocks", "6")
-    assert len(done.only("error")["faults"]) == 2
+    done = run("resnet50", "--compatible", "--precision", "bf16", "--blocks", "6", "--compile", "--gpus", "2")
+    assert len(done.only("error")["faults"]) == 4
 
 
 @pytest.mark.parametrize(("name", "allowed"), [("fp32", False), ("tf32", True)])
@@ -145,38 +176,41 @@ def test_auto_is_fp32_on_a_cpu():
 def test_the_batch_is_halved_until_it_fits(capsys):
     tried = []
 
+    @memory.or_out_of_memory
     def attempt(batch_size):
         tried.append(batch_size)
         if batch_size > 3:
             raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
         return batch_size
 
-    assert resnet50.with_smaller_batches(15, attempt) == 3
+    assert memory.with_smaller_batches(15, attempt) == 3
     assert tried == [15, 7, 3]
     halved = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
     assert [(event["from"], event["to"]) for event in halved] == [(15, 7), (7, 3)]
 
 
 def test_one_image_that_does_not_fit_is_out_of_memory(capsys):
+    @memory.or_out_of_memory
     def attempt(_):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
     with pytest.raises(Fault) as ended:
-        resnet50.with_smaller_batches(2, attempt)
+        memory.with_smaller_batches(2, attempt)
     assert ended.value.kind == "out-of-memory"
 
 
 def test_any_other_error_is_not_taken_for_a_lack_of_memory():
+    @memory.or_out_of_memory
     def attempt(_):
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
     with pytest.raises(RuntimeError, match="illegal"):
-        resnet50.with_smaller_batches(2, attempt)
+        memory.with_smaller_batches(2, attempt)
 
 
 def test_an_interrupted_run_says_so(zipped):
     process = subprocess.Popen(
-        [sys.executable, str(zipped), "resnet50", *TINY, "--steps-per-epoch", "100000"],
+        [sys.executable, str(zipped), "resnet50", *TINY, "--steps-per-epoch", "100000", "--sanity-steps", "0"],
         stdout=subprocess.PIPE,
         env={**os.environ, **ENVIRONMENT},
         universal_newlines=True,

@@ -1,13 +1,15 @@
 """The flags of `resnet50`. All that is wrong with them is reported at once."""
 
 import argparse
-from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Optional, Sequence, Tuple, Union
 
 from gpu_actions_host.faults import Fault
 
 PRECISIONS = ("auto", "bf16", "fp16", "fp32", "tf32")
 MEMORY_FORMATS = ("channels_last", "contiguous")
 MODES = ("train", "inference")
+# eager traces the model as inductor does, and then runs it uncompiled: a quick look at the way there.
+COMPILE_BACKENDS = ("inductor", "eager")
 MINIMUM_BLOCKS = 5
 # ResNet-50 divides the image's side by 32; from 32 px on every layer sees at least one pixel.
 MINIMUM_IMAGE_SIZE = 32
@@ -15,6 +17,7 @@ MINIMUM_IMAGE_SIZE = 32
 
 # What the reference's program knows, and what only says how to run it.
 COMPATIBLE_FLAGS = ("epochs", "steps-per-epoch", "batch-size", "image-size", "lr", "threads", "seed")
+FIXED = "the reference's protocol fixes it; leave it out with --compatible"
 
 
 class Arguments(NamedTuple):
@@ -35,6 +38,17 @@ class Arguments(NamedTuple):
     threads: Optional[int]
     seed: Optional[int]
     allow_cpu: bool
+    gpus: Union[int, str]
+    compile: bool
+    compile_backend: str
+    compile_timeout: int
+    sanity_steps: Optional[int]
+    inject_slowdown: float
+    on_cpu: Dict[str, Any]
+
+    def for_cpu(self) -> "Arguments":
+        """The same with what was asked for in case that the CPU is measured."""
+        return self._replace(**self.on_cpu)
 
 
 class Parser(argparse.ArgumentParser):
@@ -61,6 +75,22 @@ def positive(text: str) -> float:
     return value
 
 
+def fraction(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 10:
+        raise ValueError("must be a number from 0 to 10")
+    return value
+
+
+def gpus(text: str) -> Union[int, str]:
+    if text != "all" and (not text.isdigit() or int(text) < 1):
+        raise ValueError("must be all, or a whole number of at least 1")
+    return text if text == "all" else int(text)
+
+
 def choice(choices: Sequence[str]) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in choices:
@@ -85,7 +115,14 @@ FLAGS: Dict[str, Tuple[Callable[[str], Any], Any, str]] = {
     "warmup-max-steps": (whole(1), None, "most steps before the timed part (100 on a GPU, the fewest on a CPU)"),
     "threads": (whole(1), None, "CPU threads (OMP_NUM_THREADS, else the CPUs of this process)"),
     "seed": (whole(0), None, "seed of weights and data (from the clock)"),
+    "gpus": (gpus, 1, "all, or how many; each is a process of its own. On a CPU: the number of processes"),
+    "compile-backend": (choice(COMPILE_BACKENDS), "inductor", "with --compile"),
+    "compile-timeout": (whole(1), 600, "with --compile: most seconds until the first step has ended"),
+    "sanity-steps": (whole(0), None, "steps on one batch, to see the loss fall (30 on a GPU, 10 on a CPU; 0: none)"),
+    "inject-slowdown": (fraction, 0.0, "for tests of the comparison: makes each step longer by this share of it"),
 }
+# Sizes that a CPU needs smaller ones of.
+ON_CPU = ("epochs", "steps-per-epoch", "batch-size", "image-size", "blocks", "warmup-steps", "warmup-max-steps")
 
 
 def parser() -> Parser:
@@ -93,25 +130,53 @@ def parser() -> Parser:
     for name, (_, default, words) in FLAGS.items():
         shown = "" if default is None else f" [{default}]"
         made.add_argument("--" + name, metavar="X", help=words + shown)
+    made.add_argument("--on-cpu", metavar="NAME=X,…", help="what else holds where the CPU is measured")
     made.add_argument("--allow-cpu", action="store_true", help="run on the CPU where there is no GPU")
+    made.add_argument("--compile", action="store_true", help="compile the model (torch.compile)")
     made.add_argument("--compatible", action="store_true", help="the reference's protocol and last line")
     return made
+
+
+def read_on_cpu(text: str) -> Tuple[Dict[str, Any], List[str]]:
+    """`batch-size=8,image-size=64` → the values, and the faults."""
+    values: Dict[str, Any] = {}
+    faults: List[str] = []
+    for part in text.split(","):
+        name, _, value = part.strip().partition("=")
+        if name not in ON_CPU:
+            faults.append("--on-cpu: knows {}, not '{}'".format(", ".join(ON_CPU), name))
+            continue
+        try:
+            values[name.replace("-", "_")] = FLAGS[name][0](value)
+        except ValueError as error:
+            faults.append(f"--on-cpu: {name}: {error}, not '{value}'")
+    return values, faults
+
+
+def read_flags(found: argparse.Namespace) -> Tuple[Dict[str, Any], List[str]]:
+    values: Dict[str, Any] = {}
+    faults: List[str] = []
+    for name, (read, default, _) in FLAGS.items():
+        text = getattr(found, name.replace("-", "_"))
+        if found.compatible and text is not None and name not in COMPATIBLE_FLAGS:
+            faults.append(f"--{name}: {FIXED}")
+        try:
+            values[name.replace("-", "_")] = default if text is None else read(text)
+        except ValueError as error:
+            faults.append(f"--{name}: {error}, not '{text}'")
+    return values, faults
 
 
 def parse(arguments: Sequence[str]) -> Arguments:
     """Raises Fault('arguments') that lists every fault."""
     found, unknown = parser().parse_known_args(list(arguments))
-    faults: List[str] = [f"{text}: unknown" for text in unknown]
-    values: Dict[str, Any] = {}
-    for name, (read, default, _) in FLAGS.items():
-        text = getattr(found, name.replace("-", "_"))
-        if found.compatible and text is not None and name not in COMPATIBLE_FLAGS:
-            faults.append(f"--{name}: the reference's protocol fixes it; leave it out with --compatible")
-        try:
-            values[name] = default if text is None else read(text)
-        except ValueError as error:
-            faults.append(f"--{name}: {error}, not '{text}'")
-    fewest, most = values.get("warmup-steps"), values.get("warmup-max-steps")
+    values, wrong = read_flags(found)
+    on_cpu, wrong_on_cpu = read_on_cpu(found.on_cpu) if found.on_cpu else ({}, [])
+    faults = [f"{text}: unknown" for text in unknown] + wrong + wrong_on_cpu
+    for name, given in (("compile", found.compile), ("on-cpu", found.on_cpu)):
+        if found.compatible and given:
+            faults.append(f"--{name}: {FIXED}")
+    fewest, most = values.get("warmup_steps"), values.get("warmup_max_steps")
     if fewest is not None and most is not None and most < fewest:
         faults.append(f"--warmup-max-steps: must not be below --warmup-steps ({fewest})")
     if faults:
@@ -120,8 +185,10 @@ def parse(arguments: Sequence[str]) -> Arguments:
     return Arguments(
         compatible=found.compatible,
         allow_cpu=found.allow_cpu,
+        compile=found.compile,
+        on_cpu=on_cpu,
         learning_rate=rate if rate is not None else (0.1 if found.compatible else 0.005),
-        **{name.replace("-", "_"): value for name, value in values.items()},
+        **values,
     )
 
 

@@ -8,10 +8,12 @@ from gpu_actions_host import gpu_check
 from gpu_actions_host.events import milliseconds
 from gpu_actions_host.faults import Fault
 
+_started = time.perf_counter()
 try:
     import torch
 except Exception as error:  # a broken driver library raises OSError, a missing torch ImportError
     raise Fault("no-torch", f"This Python cannot import torch: {type(error).__name__}: {error}") from error
+IMPORT_SECONDS = round(time.perf_counter() - _started, 3)
 
 
 class Device(NamedTuple):
@@ -39,13 +41,14 @@ class Device(NamedTuple):
         return int(torch.cuda.max_memory_allocated(self.torch)) if self.is_gpu else None
 
 
-def choose(allow_cpu: bool) -> Device:
-    """The first GPU, or the CPU where there is none and that is allowed.
+def choose(allow_cpu: bool, index: int = 0) -> Device:
+    """A GPU by its index, or the CPU where there is none and that is allowed.
 
     torch.version.cuda only says what torch was built with, so it is not asked.
     """
     if torch.cuda.is_available():
-        device = torch.device("cuda", 0)
+        device = torch.device("cuda", index)
+        torch.cuda.set_device(device)
         return Device(device, "hip" if torch.version.hip else "cuda", torch.cuda.get_device_name(device))
     if allow_cpu:
         return Device(torch.device("cpu"), "cpu", None)
@@ -69,11 +72,11 @@ def set_threads(asked: Optional[int]) -> int:
 
 def wanted_threads() -> int:
     told = os.environ.get("OMP_NUM_THREADS", "")
-    if told.isdigit() and int(told) > 0:
-        return int(told)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return int(told) if told.isdigit() and int(told) > 0 else usable_cpus()
+
+
+def usable_cpus() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Stopwatch:

@@ -3,7 +3,7 @@
 import json
 import math
 import sys
-from typing import Any
+from typing import Any, Callable, List, Optional, Sequence
 
 
 def finite(value: Any) -> Any:
@@ -22,10 +22,36 @@ def line(value: Any) -> str:
     return json.dumps(finite(value), separators=(",", ":"), allow_nan=False)
 
 
+# Of several processes that measure together only the first speaks, and none tells of its error here.
+_silent = False
+_tell: Optional[Callable[[str, str, List[str]], None]] = None
+
+
+def silence() -> None:
+    """Makes `emit` of this process print nothing from now on."""
+    global _silent
+    _silent = True
+
+
 def emit(event: str, **fields: Any) -> None:
     """Prints one event at once. One write a line: what libraries print beside it cannot tear it."""
+    if _silent:
+        return
     sys.stdout.write(line(dict(event=event, **fields)) + "\n")
     sys.stdout.flush()
+
+
+def tell_errors_through(tell: Callable[[str, str, List[str]], None]) -> None:
+    global _tell
+    _tell = tell
+
+
+def tell_error(kind: str, message: str, faults: Sequence[str] = ()) -> None:
+    """Tells why there is no result."""
+    if _tell is not None:
+        _tell(kind, message, list(faults))
+    else:
+        emit("error", kind=kind, message=message, faults=list(faults))
 
 
 def milliseconds(value: float) -> float:

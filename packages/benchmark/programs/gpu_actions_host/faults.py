@@ -12,7 +12,13 @@ EXIT_CODES: Dict[str, int] = {
     "out-of-memory": 6,
     "device": 7,
     "interrupted": 8,
+    "compile": 9,
+    "rank": 10,
 }
+
+
+class Interrupted(BaseException):
+    """A signal asked this process to end. Not an Exception, so that no library swallows it."""
 
 
 class Fault(Exception):

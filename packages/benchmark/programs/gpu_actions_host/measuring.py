@@ -63,7 +63,7 @@ def settled(step_ms: List[float]) -> Optional[bool]:
     return abs(after / before - 1) < SETTLED if before > 0 else None
 
 
-def warm_up(workload: Any, device: Device, fewest: int, most: int) -> WarmUp:
+def warm_up(workload: Any, device: Device, fewest: int, most: int, ranks: Any) -> WarmUp:
     """Runs at least `fewest` steps, and on until there is no trend or `most` steps or two minutes have gone."""
     started = time.perf_counter()
     parts: List[Timed] = []
@@ -76,23 +76,56 @@ def warm_up(workload: Any, device: Device, fewest: int, most: int) -> WarmUp:
             step_ms.append(duration)
             emit("warmup", step=len(step_ms), of=max(fewest, len(step_ms)), step_ms=duration)
         enough = len(step_ms) >= most or time.perf_counter() - started > WARMUP_SECONDS
-        if len(step_ms) >= fewest and (enough or settled(step_ms)):
+        if ranks.agree(len(step_ms) >= fewest and bool(enough or settled(step_ms))):
             seconds = round(time.perf_counter() - started, 3)
             return WarmUp(step_ms, seconds, settled(step_ms), parts[0].loss_first, parts[-1].loss_last)
 
 
-def run_blocks(workload: Any, device: Device, count: int, steps: int, batch_size: int) -> List[Timed]:
-    """Runs `count` blocks of `steps` steps; prints between them only."""
-    blocks: List[Timed] = []
+class Blocks(NamedTuple):
+    """`all`: a step of the machine is done when its slowest rank is; `each`: the same blocks, rank by rank."""
+
+    all: List[Timed]
+    each: List[List[Timed]]
+
+
+def run_blocks(workload: Any, device: Device, count: int, steps: int, batch_size: int, ranks: Any) -> Blocks:
+    """Runs `count` blocks of `steps` steps; prints between them only. `batch_size`: of one rank."""
+    blocks = Blocks([], [[] for _ in range(ranks.size)])
     for index in range(1, count + 1):
         workload.refresh()
-        block = time_steps(workload, device, steps)
-        blocks.append(block)
-        emit(
-            "block",
-            index=index,
-            of=count,
-            images_per_second=round(batch_size * 1000 / statistics.median(block.step_ms), 3),
-            **block._asdict(),
-        )
+        ranks.wait()
+        parts = [Timed(*part) for part in ranks.gather(time_steps(workload, device, steps))]
+        for each, part in zip(blocks.each, parts):
+            each.append(part)
+        block = together(parts)
+        blocks.all.append(block)
+        speed = ranks.size * batch_size * 1000 / statistics.median(block.step_ms)
+        emit("block", index=index, of=count, images_per_second=round(speed, 3), **block._asdict())
     return blocks
+
+
+def together(parts: List[Timed]) -> Timed:
+    """The block of all ranks. One whose loss is not finite makes the whole not finite."""
+    losses = [[part.loss_first for part in parts], [part.loss_last for part in parts]]
+    first, last = [None if None in found else round(sum(found) / len(found), 6) for found in losses]
+    step_ms = [max(times) for times in zip(*(part.step_ms for part in parts))]
+    return Timed(step_ms, max(part.wall_ms for part in parts), first, last)
+
+
+class Sanity(NamedTuple):
+    """`losses`: of each step on one batch, from the first on."""
+
+    losses: List[Optional[float]]
+    seconds: float
+
+
+def learn(workload: Any, device: Device, steps: int) -> Sanity:
+    """Trains on one batch, so that its loss must fall where the training is real."""
+    started = time.perf_counter()
+    workload.refresh()
+    losses = [workload.step() for _ in range(steps)]
+    device.synchronize()
+    read_all = [read(loss) for loss in losses]
+    seconds = round(time.perf_counter() - started, 3)
+    emit("sanity", steps=steps, loss_first=read_all[0], loss_last=read_all[-1], seconds=seconds)
+    return Sanity(read_all, seconds)

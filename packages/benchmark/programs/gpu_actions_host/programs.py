@@ -6,21 +6,34 @@ import traceback
 import warnings
 from typing import Any, Callable, Dict, Sequence
 
-from gpu_actions_host import environment, gpu_check, resnet50
-from gpu_actions_host.events import emit
-from gpu_actions_host.faults import EXIT_CODES, Fault
+from gpu_actions_host import environment, gpu_check, paired, resnet50
+from gpu_actions_host.events import tell_error
+from gpu_actions_host.faults import EXIT_CODES, Fault, Interrupted
+
+
+def rank(given: Sequence[str]) -> int:
+    from gpu_actions_host import launching
+
+    return launching.rank_main(given)
+
+
+def stepper(given: Sequence[str]) -> int:
+    from gpu_actions_host import stepper
+
+    return stepper.main(given)
+
 
 PROGRAMS: Dict[str, Callable[[Sequence[str]], int]] = {
     "resnet50": resnet50.main,
     "environment": environment.main,
     "gpu-check": gpu_check.main,
+    "paired": paired.main,
+    # Processes that resnet50 and paired start.
+    "rank": rank,
+    "stepper": stepper,
 }
 # Words in the messages of errors that come from a GPU's driver or libraries.
 DEVICE_WORDS = ("CUDA", "cuDNN", "CUDNN", "HIP", "MIOpen")
-
-
-class Interrupted(BaseException):
-    """A signal asked this process to end. Not an Exception, so that no library swallows it."""
 
 
 def interrupt(number: int, _: Any) -> None:
@@ -39,14 +52,14 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return PROGRAMS[name](rest)
     except Fault as fault:
-        emit("error", kind=fault.kind, message=fault.message, faults=fault.faults)
+        tell_error(fault.kind, fault.message, fault.faults)
         # The reference's program ends with 1 for every failure.
         return 1 if "--compatible" in rest else fault.exit_code
     except Interrupted as reason:
-        emit("error", kind="interrupted", message=f"Ended by {reason}", faults=[])
+        tell_error("interrupted", f"Ended by {reason}")
         return EXIT_CODES["interrupted"]
     except Exception as error:
         traceback.print_exc()
         kind = "device" if any(word in str(error) for word in DEVICE_WORDS) else "internal"
-        emit("error", kind=kind, message=f"{type(error).__name__}: {error}", faults=[])
+        tell_error(kind, f"{type(error).__name__}: {error}")
         return EXIT_CODES[kind]
