@@ -14,6 +14,7 @@ import { createUserPool } from './cognito/pool.ts'
 import { stateOf, type CloudState } from './control/state.ts'
 import { emptyEc2 } from './ec2/model.ts'
 import { openReservations } from './ec2/reservations.ts'
+import { openSpotMarket } from './ec2/spot-market.ts'
 import { createFaults, readFaults, type Fault } from './faults.ts'
 import { createArtifactStore } from './github/artifact-store.ts'
 import { createIssuer } from './github/issuer.ts'
@@ -101,6 +102,7 @@ export async function serveCloud(
   }
   cloud.faults.add(scenario.faults ?? [])
   openReservations(cloud, scenario.reservations ?? [])
+  openSpotMarket(cloud)
   clock.onAdvance(() => {
     for (const machine of cloud.machines.values()) machine.clockMoved()
   })

@@ -214,6 +214,100 @@ describe('a spot request', () => {
   })
 })
 
+describe('a spot market that moves', () => {
+  const elsewhere = { 'g5.2xlarge': { usdPerHour: 0.9 } }
+  const moving = (...prices: number[]) => ({
+    timings: { ...slow, spotNoticeSeconds: 30 },
+    spot: {
+      'us-west-2a': {
+        'g5.2xlarge': { usdPerHour: prices.map((usdPerHour, index) => ({ atSeconds: index * 60, usdPerHour })) },
+      },
+      'us-west-2b': elsewhere,
+      'us-west-2c': elsewhere,
+    },
+  })
+
+  test('fulfils an open request once its price will do, with an instance that has neither tags nor token', async () => {
+    const rig = await startRig({ scenario: moving(0.5, 0.3) })
+    const input = launchInput({
+      ...spot({ MaxPrice: '0.4' }),
+      ClientToken: 'lease-1',
+      TagSpecifications: (['instance', 'spot-instances-request'] as const).map(ResourceType => ({
+        ResourceType,
+        Tags: [{ Key: 'lease', Value: '1' }],
+      })),
+    })
+    expect(await refusal(rig.ec2.send(new RunInstancesCommand(input)))).toBe('SpotMaxPriceTooLow')
+    await rig.advance(59)
+    expect(rig.cloud.state().living.instances).toBe(0)
+    await rig.advance(2)
+    const [instance] = rig.cloud.state().instances
+    expect(instance).toMatchObject({ zone: 'us-west-2a', lifecycle: 'spot', clientToken: '', tags: {} })
+    expect(await onlyRequest(rig)).toMatchObject({
+      State: 'active',
+      Status: { Code: 'fulfilled' },
+      InstanceId: instance?.id,
+      LaunchedAvailabilityZone: 'us-west-2a',
+      Tags: [{ Key: 'lease', Value: '1' }],
+    })
+  })
+
+  test('does not fulfil a request that was cancelled', async () => {
+    const rig = await startRig({ scenario: moving(0.5, 0.3) })
+    await refusal(launch(rig, spot({ MaxPrice: '0.4' })))
+    const { SpotInstanceRequestId = '' } = await onlyRequest(rig)
+    await rig.ec2.send(new CancelSpotInstanceRequestsCommand({ SpotInstanceRequestIds: [SpotInstanceRequestId] }))
+    await rig.advance(120)
+    expect(rig.cloud.state().instances).toEqual([])
+  })
+
+  test('takes an instance away whose maximum it passes, and leaves one without a maximum', async () => {
+    const rig = await startRig({ scenario: moving(0.3, 0.6) })
+    const here = { Placement: { AvailabilityZone: 'us-west-2a' } }
+    const poor = await launch(rig, { ...spot({ MaxPrice: '0.4' }), ...here })
+    const rich = await launch(rig, { ...spot(), ...here })
+    await rig.advance(61 + 30)
+    await rig.advance(10)
+    expect((await instanceNow(rig, poor))?.StateReason?.Code).toBe('Server.SpotInstanceTermination')
+    expect((await instanceNow(rig, rich))?.State?.Name).toBe('running')
+    const request = rig.cloud.state().spotRequests.find(({ instanceId }) => instanceId === poor)
+    expect([request?.state, request?.statusCode]).toEqual(['closed', 'instance-terminated-by-price'])
+  })
+
+  test('shows its changes in the price history when they have come', async () => {
+    const rig = await startRig({ scenario: moving(0.5, 0.3) })
+    const now = async () => {
+      const { SpotPriceHistory } = await rig.ec2.send(
+        new DescribeSpotPriceHistoryCommand({
+          AvailabilityZone: 'us-west-2a',
+          InstanceTypes: ['g5.2xlarge'],
+          ProductDescriptions: ['Linux/UNIX'],
+        }),
+      )
+      return SpotPriceHistory?.slice(0, 2).map(({ SpotPrice }) => SpotPrice)
+    }
+    expect(await now()).toEqual(['0.500000', '0.520000'])
+    await rig.advance(61)
+    expect(await now()).toEqual(['0.300000', '0.500000'])
+  })
+
+  test('gives a persistent request its next instance after the first was ended, until it is cancelled', async () => {
+    const rig = await startRig()
+    const options = { SpotInstanceType: 'persistent', InstanceInterruptionBehavior: 'stop' } as const
+    const id = await launch(rig, spot(options))
+    await rig.ec2.send(new TerminateInstancesCommand({ InstanceIds: [id] }))
+    await rig.advance(10 + 60)
+    const living = rig.cloud.state().instances.filter(({ state }) => state !== 'terminated')
+    expect(living).toHaveLength(1)
+    expect((await onlyRequest(rig)).InstanceId).toBe(living[0]?.id)
+    const SpotInstanceRequestIds = rig.cloud.state().spotRequests.map(request => request.id)
+    await rig.ec2.send(new CancelSpotInstanceRequestsCommand({ SpotInstanceRequestIds }))
+    await rig.ec2.send(new TerminateInstancesCommand({ InstanceIds: [living[0]?.id ?? ''] }))
+    await rig.advance(200)
+    expect(rig.cloud.state().living).toMatchObject({ instances: 0, spotRequests: 0 })
+  })
+})
+
 describe('an interruption', () => {
   test('gives its notice first, then takes the instance, and its request says why', async () => {
     const rig = await startRig()

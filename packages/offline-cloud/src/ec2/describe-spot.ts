@@ -4,6 +4,7 @@ import { items, tagSet, time, type Xml } from '../aws/xml.ts'
 import type { Cloud } from '../cloud.ts'
 import { profileArn } from '../world/account.ts'
 import type { RegionData } from '../world/network.ts'
+import { onDemandPrice } from '../world/prices.ts'
 import { checkFilters, passes, readFilters, type Fields } from './filters.ts'
 import type { SpotRequest } from './model.ts'
 import { page } from './pages.ts'
@@ -11,7 +12,8 @@ import type { Answer } from './select.ts'
 import { cancel } from './spot-requests.ts'
 
 const product = 'Linux/UNIX'
-const usd = (price: number): string => price.toFixed(6)
+const priceOf = ({ maxPrice, region, instanceType }: SpotRequest): string =>
+  (maxPrice ?? onDemandPrice(region, instanceType.name)).toFixed(6)
 
 const fields: Fields<SpotRequest> = {
   'spot-instance-request-id': ({ id }) => [id],
@@ -30,7 +32,7 @@ const fields: Fields<SpotRequest> = {
   'launched-availability-zone': ({ zone }) => [zone?.name ?? null],
   'launched-availability-zone-id': ({ zone }) => [zone?.id ?? null],
   'product-description': () => [product],
-  'spot-price': ({ spotPrice }) => [usd(spotPrice)],
+  'spot-price': request => [priceOf(request)],
 }
 
 function requestsByIds(cloud: Cloud, region: RegionData, ids: readonly string[]): readonly SpotRequest[] {
@@ -63,7 +65,7 @@ function requestView(request: SpotRequest): Xml {
   const { zone, status } = request
   return {
     spotInstanceRequestId: request.id,
-    spotPrice: usd(request.spotPrice),
+    spotPrice: priceOf(request),
     type: request.type,
     state: request.state,
     status: { code: status.code, updateTime: time(status.at), message: status.message },

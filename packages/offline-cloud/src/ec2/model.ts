@@ -127,13 +127,14 @@ export interface SpotStatus {
   readonly at: number
 }
 
-/** A spot request, as RunInstances makes one for each instance. `spotPrice` is the most it pays, USD an hour. */
+/** A spot request, as RunInstances makes one for each instance. */
 export interface SpotRequest {
   readonly id: string
   readonly region: string
   readonly type: 'one-time' | 'persistent'
   readonly onInterruption: 'terminate' | 'stop' | 'hibernate'
-  readonly spotPrice: number
+  /** The most it pays, USD an hour; null for the on-demand price. */
+  readonly maxPrice: number | null
   readonly instanceType: InstanceTypeData
   readonly imageId: string
   readonly groups: readonly SecurityGroupData[]
@@ -141,8 +142,10 @@ export interface SpotRequest {
   readonly subnet: string | null
   readonly created: number
   readonly visibleAt: number
+  /** Launches an instance for it, if there is one to be had; what RunInstances was told beyond a specification is lost. */
+  readonly fulfil: () => void
   /** Where its instance was launched. */
-  readonly zone: ZoneData | null
+  zone: ZoneData | null
   tags: Tags
   instance: string | null
   state: 'open' | 'active' | 'closed' | 'cancelled' | 'disabled'

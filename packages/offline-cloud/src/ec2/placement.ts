@@ -2,11 +2,10 @@ import { AwsError } from '../aws/errors.ts'
 import type { Cloud } from '../cloud.ts'
 import { offeredIn } from '../world/instance-types.ts'
 import type { RegionData, SubnetData, ZoneData } from '../world/network.ts'
-import { usualSpotPrice } from '../world/prices.ts'
 import { countAt } from '../world/schedule.ts'
 import type { LaunchRequest } from './launch-request.ts'
 import { reservationById, roomForLaunch } from './reservations.ts'
-import { unaffordableRequest } from './spot-requests.ts'
+import { spotPrice } from './spot-market.ts'
 import { allowedByQuota } from './vcpu-quotas.ts'
 
 /** Where a launch goes, and how many machines the place has room for. */
@@ -80,6 +79,19 @@ function placeWithCapacity(
   throw refused
 }
 
+/** A place for one spot instance that is asked for no longer; null while there is none. */
+export function freeSpotPlace(cloud: Cloud, request: LaunchRequest, region: RegionData): Place | null {
+  const type = request.type.name
+  const most = request.choice.spot?.maxPrice ?? Number.POSITIVE_INFINITY
+  for (const zone of region.zones) {
+    const isMeant = request.zone === null || request.zone === zone.name
+    if (!isMeant || !offeredIn(zone.name, type) || spotPrice(cloud, region.name, zone.name, type) > most) continue
+    const subnet = subnetFor(request, region, zone)
+    if (subnet !== undefined && roomIn(cloud, zone.name, type, true) > 0) return { zone, subnet, count: 1 }
+  }
+  return null
+}
+
 const subnetFor = (request: LaunchRequest, region: RegionData, zone: ZoneData): SubnetData | undefined =>
   request.subnet ?? region.subnets.find(candidate => candidate.isDefault && candidate.zone === zone.name)
 
@@ -90,10 +102,6 @@ function reservedPlace(cloud: Cloud, request: LaunchRequest, region: RegionData,
   if (subnet === undefined) throw new AwsError('MissingInput', 'No subnets found for the default VPC.')
   return { zone: reservation.zone, subnet, count }
 }
-
-/** What a spot instance costs in a zone, USD an hour. */
-export const spotPrice = (cloud: Cloud, region: string, zone: string, type: string): number =>
-  cloud.spot[zone]?.[type]?.usdPerHour ?? usualSpotPrice(region, zone, type)
 
 // Without a maximum the on-demand price is the cap, which EC2 itself never goes above: then every zone will do.
 function affordableZones(
@@ -108,11 +116,11 @@ function affordableZones(
   const prices = zones.map(zone => ({ zone, price: spotPrice(cloud, region.name, zone.name, request.type.name) }))
   const affordable = prices.filter(({ price }) => price <= maxPrice).map(({ zone }) => zone)
   if (affordable.length > 0) return affordable
-  const message =
+  throw new AwsError(
+    'SpotMaxPriceTooLow',
     `Your Spot request price of ${maxPrice} is lower than the minimum required Spot request fulfillment price of ` +
-    `${Math.min(...prices.map(({ price }) => price))}.`
-  for (let index = 0; index < request.most; index += 1) unaffordableRequest(cloud, request, spot, region.name, message)
-  throw new AwsError('SpotMaxPriceTooLow', message)
+      `${Math.min(...prices.map(({ price }) => price))}.`,
+  )
 }
 
 // Spot and on-demand have pools of their own, and what is reserved is in neither.

@@ -6,8 +6,8 @@ import { instanceTypes, offeredIn } from '../world/instance-types.ts'
 import type { RegionData, ZoneData } from '../world/network.ts'
 import { checkFilters, passes, readFilters, type Fields } from './filters.ts'
 import { page } from './pages.ts'
-import { spotPrice } from './placement.ts'
 import type { Answer } from './select.ts'
+import { priceSteps, type PriceStep } from './spot-market.ts'
 
 /** A spot price and since when it holds, in ms. */
 interface Price {
@@ -20,7 +20,7 @@ interface Price {
 
 const hour = 3_600_000
 
-// What a price was before the one of now, by its age at the cloud's start.
+// What the price of the cloud's start was before, by its age then.
 const past: readonly (readonly [hours: number, factor: number])[] = [
   [2, 1],
   [14, 1.04],
@@ -100,18 +100,27 @@ function seriesOf(cloud: Cloud, node: QueryNode, region: RegionData): readonly (
       .flatMap(({ name }) =>
         products
           .filter(([product]) => asked.length === 0 || asked.includes(product))
-          .map(([product, factor]) => {
-            const usd = spotPrice(cloud, region.name, zone.name, name) * factor
-            return past.map(([hours, change]): Price => ({
+          .map(([product, factor]) =>
+            pricesOf(cloud, region.name, zone.name, name).map(({ usd, at }): Price => ({
               zone,
               type: name,
               product,
-              usd: (usd * change).toFixed(6),
-              at: Math.floor(cloud.startedAt / 1000) * 1000 - hours * hour,
-            }))
-          }),
+              usd: (usd * factor).toFixed(6),
+              at: Math.floor(at / 1000) * 1000,
+            })),
+          ),
       ),
   )
+}
+
+// Newest first: what has changed since the start, then what the first price was before.
+function pricesOf(cloud: Cloud, region: string, zone: string, type: string): readonly PriceStep[] {
+  const [first, ...changes] = priceSteps(cloud, region, zone, type)
+  if (first === undefined) return []
+  return [
+    ...changes.toReversed(),
+    ...past.map(([hours, factor]) => ({ usd: first.usd * factor, at: cloud.startedAt - hours * hour })),
+  ]
 }
 
 function zonesOf(node: QueryNode, region: RegionData): readonly ZoneData[] {

@@ -9,8 +9,9 @@ import { readLaunchRequest, type LaunchRequest } from './launch-request.ts'
 import { interrupt } from './interruption.ts'
 import { begin, type BootPlan } from './lifecycle.ts'
 import type { Instance, NetworkInterface, SpotRequest, Volume } from './model.ts'
-import { choosePlace, type Place } from './placement.ts'
-import { fulfilledRequest } from './spot-requests.ts'
+import { choosePlace, freeSpotPlace, type Place } from './placement.ts'
+import { createRequest, fulfilled, waitForPrice } from './spot-requests.ts'
+import { noTags } from './tags.ts'
 import { reservationView } from './views.ts'
 
 /** RunInstances. Runs to its end without a pause, so two calls with one token can never launch twice. */
@@ -26,8 +27,7 @@ export function runInstances(
   const scope = tokenScope(request, region)
   const earlier = scope === null ? null : repeated(cloud, scope, request)
   if (earlier !== null) return reservationView(cloud, earlier)
-  const place = choosePlace(cloud, request, region)
-  const launched = launch(cloud, request, region, place, caller)
+  const launched = launch(cloud, request, region, placeFor(cloud, request, region, caller), caller)
   if (scope !== null)
     cloud.ec2.tokens.set(scope, { request: request.fingerprint, instances: launched.map(({ id }) => id) })
   return reservationView(cloud, launched)
@@ -56,22 +56,58 @@ function repeated(cloud: Cloud, scope: string, request: LaunchRequest): readonly
   return instances
 }
 
+function placeFor(cloud: Cloud, request: LaunchRequest, region: RegionData, caller: Caller): Place {
+  try {
+    return choosePlace(cloud, request, region)
+  } catch (cause) {
+    // The launch fails, but what it asked for goes on waiting.
+    if (cause instanceof AwsError && cause.code === 'SpotMaxPriceTooLow')
+      for (let index = 0; index < request.most; index += 1) {
+        const order = orderFor(cloud, request, region, caller)
+        if (order !== null) waitForPrice(cloud, order, cause.message)
+      }
+    throw cause
+  }
+}
+
 function launch(
   cloud: Cloud,
   request: LaunchRequest,
   region: RegionData,
-  place: Place,
+  chosen: Place,
   caller: Caller,
 ): readonly Instance[] {
   const reservation = awsId('r')
-  return Array.from({ length: place.count }, (_, launchIndex) => {
-    const { spot } = request.choice
-    const order = spot === null ? null : fulfilledRequest(cloud, request, spot, region.name, place.zone)
-    const instance = createInstance(cloud, request, region, place, { reservation, launchIndex, order })
-    if (order !== null) order.instance = instance.id
-    cloud.ec2.instances.set(instance.id, instance)
-    begin(cloud, instance, bootPlan(cloud, instance, caller))
-    return instance
+  return Array.from({ length: chosen.count }, (_, launchIndex) => {
+    const order = orderFor(cloud, request, region, caller)
+    return launchOne(cloud, request, region, chosen, { reservation, launchIndex, order, caller })
+  })
+}
+
+interface Launch {
+  readonly reservation: string
+  readonly launchIndex: number
+  readonly order: SpotRequest | null
+  readonly caller: Caller
+}
+
+function launchOne(cloud: Cloud, request: LaunchRequest, region: RegionData, chosen: Place, more: Launch): Instance {
+  const instance = createInstance(cloud, request, region, chosen, more)
+  if (more.order !== null) fulfilled(cloud, more.order, instance)
+  cloud.ec2.instances.set(instance.id, instance)
+  begin(cloud, instance, bootPlan(cloud, instance, more.caller))
+  return instance
+}
+
+// An instance that comes later is launched from the request's specification, which holds neither tags nor token.
+function orderFor(cloud: Cloud, request: LaunchRequest, region: RegionData, caller: Caller): SpotRequest | null {
+  const { spot } = request.choice
+  if (spot === null) return null
+  const bare: LaunchRequest = { ...request, least: 1, most: 1, clientToken: undefined, tags: noTags }
+  return createRequest(cloud, request, spot, region.name, order => {
+    const chosen = freeSpotPlace(cloud, bare, region)
+    if (chosen === null) return
+    launchOne(cloud, bare, region, chosen, { reservation: awsId('r'), launchIndex: 0, order, caller })
   })
 }
 
@@ -124,7 +160,7 @@ function createInstance(
   request: LaunchRequest,
   region: RegionData,
   place: Place,
-  { reservation, launchIndex, order }: { reservation: string; launchIndex: number; order: SpotRequest | null },
+  { reservation, launchIndex, order }: Launch,
 ): Instance {
   const { image, type, tags, choice } = request
   const id = awsId('i')

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import type { Cloud } from '../cloud.ts'
-import { onDemandPrice } from '../world/prices.ts'
-import type { ZoneData } from '../world/network.ts'
 import type { LaunchRequest } from './launch-request.ts'
 import type { SpotOptions } from './market-options.ts'
 import type { Instance, SpotRequest, SpotStatus } from './model.ts'
 
 /** The status codes that a request can come to here, with what the service says. */
 const sentences = {
+  'pending-fulfillment': 'Your Spot request is pending fulfillment.',
+  'pending-evaluation': 'Your Spot request has been submitted for review, and is pending evaluation.',
   fulfilled: 'Your spot request is fulfilled.',
   'canceled-before-fulfillment': 'Your Spot request is canceled before it was fulfilled.',
   'request-canceled-and-instance-running': 'Your Spot request is canceled, but your instance is still running.',
@@ -35,22 +35,21 @@ const idAlphabet = 'abcdefghijkmnpqrstuvwxyz123456789'
 const requestId = (): string =>
   `sir-${Array.from(randomBytes(8), byte => idAlphabet[byte % idAlphabet.length]).join('')}`
 
-function create(
+/** A request for one spot instance. It is open until it is fulfilled. */
+export function createRequest(
   cloud: Cloud,
   request: LaunchRequest,
   options: SpotOptions,
   region: string,
-  state: SpotRequest['state'],
-  status: SpotStatus,
-  zone: ZoneData | null,
+  fulfil: (order: SpotRequest) => void,
 ): SpotRequest {
   const now = cloud.clock.now()
-  const created: SpotRequest = {
+  const order: SpotRequest = {
     id: requestId(),
     region,
     type: options.type,
     onInterruption: options.onInterruption,
-    spotPrice: options.maxPrice ?? onDemandPrice(region, request.type.name),
+    maxPrice: options.maxPrice,
     instanceType: request.type,
     imageId: request.image.id,
     groups: request.groups,
@@ -58,34 +57,27 @@ function create(
     subnet: request.subnet?.id ?? null,
     created: now,
     visibleAt: now + cloud.timings.consistencySeconds * 1000,
-    zone,
+    fulfil: () => fulfil(order),
+    zone: null,
     tags: request.tags['spot-instances-request'],
     instance: null,
-    state,
-    status,
+    state: 'open',
+    status: statusOf(cloud, 'pending-fulfillment'),
   }
-  cloud.ec2.spotRequests.set(created.id, created)
-  return created
+  cloud.ec2.spotRequests.set(order.id, order)
+  return order
 }
 
-/** The request that a spot instance fulfils from its launch on. */
-export const fulfilledRequest = (
-  cloud: Cloud,
-  request: LaunchRequest,
-  options: SpotOptions,
-  region: string,
-  zone: ZoneData,
-): SpotRequest => create(cloud, request, options, region, 'active', statusOf(cloud, 'fulfilled'), zone)
+/** Notes the instance that fulfils a request. */
+export function fulfilled(cloud: Cloud, order: SpotRequest, instance: Instance): void {
+  order.instance = instance.id
+  order.zone = instance.zone
+  settle(cloud, order, 'active', 'fulfilled')
+}
 
-/** A request that stays open because its maximum price is below the market's. */
-export function unaffordableRequest(
-  cloud: Cloud,
-  request: LaunchRequest,
-  options: SpotOptions,
-  region: string,
-  message: string,
-): void {
-  create(cloud, request, options, region, 'open', { code: 'price-too-low', message, at: cloud.clock.now() }, null)
+/** Notes that a request waits for a price that it can pay. */
+export function waitForPrice(cloud: Cloud, order: SpotRequest, message: string): void {
+  order.status = { code: 'price-too-low', message, at: cloud.clock.now() }
 }
 
 /** The request of a spot instance. */
@@ -109,8 +101,10 @@ export function instanceEnded(cloud: Cloud, instance: Instance): void {
     return settle(cloud, request, 'closed', instance.interruption.status)
   if (instance.stateReason?.code.startsWith('Server.') === true) return settle(cloud, request, 'closed', 'system-error')
   cloud.clock.after(cloud.timings.spotClosingSeconds * 1000, () => {
-    // A persistent request would be fulfilled anew from here.
-    settle(cloud, request, request.type === 'persistent' ? 'open' : 'closed', 'instance-terminated-by-user')
+    const isAgain = request.type === 'persistent' && request.state !== 'cancelled'
+    settle(cloud, request, isAgain ? 'open' : 'closed', isAgain ? 'pending-evaluation' : 'instance-terminated-by-user')
+    // A persistent request that nobody cancelled gets its next instance.
+    if (isAgain) request.fulfil()
   })
 }
 
@@ -119,7 +113,7 @@ export function cancel(cloud: Cloud, request: SpotRequest): void {
   if (request.state !== 'open' && request.state !== 'active' && request.state !== 'disabled') return
   const instance = request.instance === null ? undefined : cloud.ec2.instances.get(request.instance)
   const code =
-    instance === undefined
+    instance === undefined || request.state === 'open'
       ? 'canceled-before-fulfillment'
       : instance.state === 'terminated'
         ? 'instance-terminated-by-user'

@@ -31,14 +31,12 @@ export function checkCount(tags: Tags): void {
 export const launchTagged = ['instance', 'volume', 'network-interface', 'spot-instances-request'] as const
 export type LaunchTags = Readonly<Record<(typeof launchTagged)[number], Tags>>
 
+/** Of a launch that tags nothing. */
+export const noTags: LaunchTags = { instance: {}, volume: {}, 'network-interface': {}, 'spot-instances-request': {} }
+
 /** Reads `TagSpecification.N` of a launch, which may tag a spot request only if it makes one. */
 export function readTagSpecifications(node: QueryNode, isSpot: boolean): LaunchTags {
-  const read: Record<(typeof launchTagged)[number], Tags> = {
-    instance: {},
-    volume: {},
-    'network-interface': {},
-    'spot-instances-request': {},
-  }
+  const read: Record<(typeof launchTagged)[number], Tags> = { ...noTags }
   const seen = new Set<string>()
   for (const specification of list(node, 'TagSpecification')) {
     const type = text(specification, 'ResourceType') ?? ''

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { typeNamed } from './instance-types.ts'
 import { regionNamed } from './network.ts'
-import { scheduleSchema } from './schedule.ts'
+import { priceScheduleSchema, scheduleSchema } from './schedule.ts'
 
 const positive = v.pipe(v.number(), v.minValue(0))
 
@@ -11,7 +11,7 @@ export const spotSchema = v.record(
   v.record(
     v.string(),
     v.strictObject({
-      usdPerHour: v.exactOptional(v.pipe(v.number(), v.gtValue(0))),
+      usdPerHour: v.exactOptional(priceScheduleSchema),
       capacity: v.exactOptional(scheduleSchema),
     }),
   ),
