@@ -251,7 +251,10 @@ export async function openMarklessCloud(): Promise<ProviderWorld> {
       if (box !== undefined) box.isStopped = true
     },
     reuseId: async id => {
-      if (service.put('8x-mi300x', '').name !== id) throw new Error(`${id} is not free`)
+      const [wanted, lease] = [shape('1x-mi300x'), '78-1-bbbbbbbb']
+      const owner = { repository: 'org/consumer', runId: '78', attempt: 1, job: 'bench' }
+      const intent = { leaseId: lease, owner, number: 1, token: 'another', offer: wanted, expiresAt: clock.now() + 1 }
+      if (service.put(wanted.instanceType, write(intent)).name !== id) throw new Error(`${id} is not free`)
     },
     close: async () => {},
   }

@@ -43,7 +43,7 @@ export interface ProviderWorld {
   mend(): Promise<void>
   /** The machine's own system shuts down. */
   shutDownGuest(id: string): Promise<void>
-  /** Somebody else's new machine gets the id of one that has ended, where ids come round again. */
+  /** A new machine of another lease gets the id of one that has ended, where ids come round again. */
   reuseId?(id: string): Promise<void>
   /** The provider takes a machine back. */
   interrupt?(id: string): Promise<void>
