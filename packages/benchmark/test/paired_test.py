@@ -22,7 +22,7 @@ def test_pairs_of_two_processes_are_kept_raw(run):
 def test_a_variant_that_cannot_run_ends_both_with_its_reason(run):
     # An order in which the head comes first: then the base need not get warm for this.
     assert paired.random.Random(0).sample(paired.VARIANTS, 2)[0] == "head"
-    done = run("paired", *SHORT, "--pairs", "2", "--rounds", "1", "--head", "--compatible", "--order-seed", "0")
+    done = run("paired", *SHORT, "--pairs", "2", "--rounds", "1", "--head", "--gpus 2", "--order-seed", "0")
     error = done.only("error")
     assert (done.code, error["kind"]) == (2, "arguments")
     assert error["message"].startswith("The head variant: ")
