@@ -1,6 +1,26 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { costMicros, formatUsd, sum, toMicros, toUsd } from '../src/index.ts'
+import {
+  costMicros,
+  effectiveTtl,
+  formatUsd,
+  hourlyCost,
+  priceRefusal,
+  shortestTtlMs,
+  sum,
+  toMicros,
+  toUsd,
+  type Offer,
+} from '../src/index.ts'
+
+type Priced = Pick<Offer, 'price' | 'extras' | 'market'>
+
+const priced = (usdPerHour: number | null, ...extras: number[]): Priced => ({
+  price: usdPerHour === null ? null : { usdPerHour, source: 's', date: 'd' },
+  extras: extras.map(usd => ({ what: 'storage', usdPerHour: usd, source: 's', date: 'd' })),
+  market: 'on-demand',
+})
+const hour = 3_600_000
 
 describe('money', () => {
   test('is counted in whole micro-dollars', () => {
@@ -25,4 +45,112 @@ describe('money', () => {
     [0.5, '$0.50'],
     [55.04, '$55.04'],
   ])('shows %d as %s', (usd, text) => expect(formatUsd(usd)).toBe(text))
+})
+
+describe('a budget', () => {
+  const cases: readonly [string, number, number | null, Priced, unknown][] = [
+    [
+      'does nothing when there is none',
+      hour,
+      null,
+      priced(null),
+      { kind: 'affordable', ttlMs: hour, isCutByBudget: false },
+    ],
+    [
+      'leaves a ttl that it pays for',
+      hour,
+      2,
+      priced(1.2, 0.02),
+      { kind: 'affordable', ttlMs: hour, isCutByBudget: false },
+    ],
+    [
+      'cuts the ttl to what it pays for, extras included',
+      hour,
+      1,
+      priced(1.9, 0.1),
+      { kind: 'affordable', ttlMs: hour / 2, isCutByBudget: true },
+    ],
+    [
+      'counts only what is beside a machine that was paid in advance',
+      hour,
+      0.05,
+      { ...priced(null, 0.1), market: 'capacity-block' },
+      { kind: 'affordable', ttlMs: hour / 2, isCutByBudget: true },
+    ],
+    [
+      'is no limit where nothing is left to pay',
+      hour,
+      0.01,
+      { ...priced(null), market: 'capacity-block' },
+      { kind: 'affordable', ttlMs: hour, isCutByBudget: false },
+    ],
+    [
+      'is enough for a short ttl that it pays for',
+      5 * 60_000,
+      0.1,
+      priced(1.2),
+      { kind: 'affordable', ttlMs: 5 * 60_000, isCutByBudget: false },
+    ],
+  ]
+  test.each(cases)('%s', (_, ttlMs, budgetUsd, offer, expected) => {
+    expect(effectiveTtl({ ttlMs, budgetUsd, offer })).toEqual(expected)
+  })
+
+  test.each([
+    ['pays for less than ten minutes', 0.19, priced(1.2), 'a budget of $0.19 lasts 9m30s, less than 10m'],
+    ['meets an unknown price', 5, priced(null), 'its price is unknown'],
+    ['meets unknown extras', 5, { ...priced(1), extras: null }, 'the price of its storage or address is unknown'],
+    [
+      'meets unknown extras of what was paid in advance',
+      5,
+      { ...priced(null), extras: null, market: 'capacity-block' },
+      'the price of its storage or address is unknown',
+    ],
+  ] as const)('refuses when it %s', (_, budgetUsd, offer, reason) => {
+    const answer = effectiveTtl({ ttlMs: hour, budgetUsd, offer })
+    expect(answer.kind === 'refused' ? answer.reason : 'not refused').toContain(reason)
+  })
+
+  test('is never spent over, and never wasted by a whole second, whatever the prices', () => {
+    const usd = fc.integer({ min: 0, max: 200_000_000 }).map(toUsd)
+    fc.assert(
+      fc.property(
+        usd,
+        fc.array(usd, { maxLength: 3 }),
+        fc.integer({ min: 1, max: 1_000_000_000_000 }).map(toUsd),
+        fc.integer({ min: 60, max: 30 * 86_400 }).map(seconds => seconds * 1000),
+        (machine, extras, budgetUsd, ttlMs) => {
+          const offer = priced(machine, ...extras)
+          const cost = hourlyCost(offer)
+          const hourly = BigInt((cost?.machine ?? 0) + (cost?.extras ?? 0))
+          const budget = BigInt(toMicros(budgetUsd)) * 3600n
+          const answer = effectiveTtl({ ttlMs, budgetUsd, offer })
+          if (answer.kind === 'refused') {
+            const least = BigInt(Math.min(shortestTtlMs, ttlMs) / 1000)
+            expect(hourly * least > budget).toBe(true)
+            return
+          }
+          const seconds = BigInt(answer.ttlMs / 1000)
+          expect(answer.ttlMs).toBeLessThanOrEqual(ttlMs)
+          expect(hourly * seconds <= budget).toBe(true)
+          if (answer.isCutByBudget) expect(hourly * (seconds + 1n) > budget).toBe(true)
+          else expect(answer.ttlMs).toBe(ttlMs)
+        },
+      ),
+    )
+  })
+})
+
+describe('a highest price', () => {
+  test('is compared in whole micro-dollars with the price of the machine itself', () => {
+    expect(priceRefusal(priced(0.1 + 0.2, 5), 0.3)).toBeNull()
+    expect(priceRefusal(priced(1.212), 1.211999)).toBe('costs $1.212 an hour, more than $1.212')
+    expect(priceRefusal(priced(1.212), 1)).toBe('costs $1.212 an hour, more than $1.00')
+    expect(priceRefusal(priced(9), null)).toBeNull()
+  })
+
+  test('refuses a price that nobody knows, unless it was paid in advance', () => {
+    expect(priceRefusal(priced(null), 1)).toContain('unknown')
+    expect(priceRefusal({ ...priced(null), market: 'capacity-block' }, 1)).toBeNull()
+  })
 })
