@@ -1,6 +1,14 @@
 export { lineReader, readLine, type BenchmarkEvent, type EventOf, type Line, type LineReader } from './events.ts'
+export {
+  differences,
+  environmentKey,
+  keyFields,
+  type Difference,
+  type EnvironmentKey,
+  type KeyedResult,
+} from './environment-key.ts'
 export { resultOfJob, type JobFrame } from './cluster-result.ts'
-export { doubtsOf, metricsOf, type Measured } from './judge.ts'
+export { doubtsOf, metricsOf, remarksOf, type Measured } from './judge.ts'
 export { formatThroughput, progressTeller } from './progress.ts'
 export {
   parseResult,
@@ -18,3 +26,27 @@ export { runBenchmark, type BenchmarkPorts, type BenchmarkRun } from './run-benc
 export { blockThroughput, medianWithInterval, minimumBlocks, seededRandom, type Interval } from './statistics.ts'
 export { buildArguments, type BenchmarkWish } from './wish.ts'
 export { memoryFormats, modes, precisions } from './words.ts'
+export { changePoints, type ChangePoint } from './statistics/change-points.ts'
+export { twoModes, type TwoModes } from './statistics/modes.ts'
+export { pairedDifference, type Pair, type PairedDifference } from './statistics/paired.ts'
+export {
+  coefficientOfVariation,
+  inlierDeviation,
+  middleHalf,
+  modifiedZ,
+  robustDeviation,
+  robustSlope,
+} from './statistics/robust.ts'
+export { driftOf, shiftOf, type Drift, type Shift } from './statistics/drift.ts'
+export { unknownConditions, type Conditions, type ThrottledMicroseconds } from './validity/conditions.ts'
+export { describeHistory, type HistoryDescription } from './verdict/describe-history.ts'
+export {
+  verdicts,
+  type HistoryEntry,
+  type JudgedRun,
+  type Verdict,
+  type VerdictQuestion,
+  type VerdictWord,
+} from './verdict/judged.ts'
+export { pairedVerdictOf, type PairedQuestion, type PairedVerdict } from './verdict/paired-verdict.ts'
+export { verdictOf } from './verdict/verdict.ts'

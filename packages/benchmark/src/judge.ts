@@ -1,6 +1,19 @@
 import { median } from 'simple-statistics'
 import type { Block, Metrics, Status } from './result.ts'
-import { blockThroughput, medianWithInterval, minimumBlocks, unsteadiness } from './statistics.ts'
+import { blockThroughput, medianWithInterval } from './statistics.ts'
+import { unknownConditions, type Conditions } from './validity/conditions.ts'
+import {
+  drifting,
+  foreignCpuLoad,
+  foreignGpuLoad,
+  gpuErrors,
+  interrupted,
+  learned,
+  throttled,
+  tooShort,
+  unstable,
+  type ValidityRule,
+} from './validity/rules.ts'
 
 /** What the metrics are computed from: raw, so that they can be computed again years later. */
 export interface Measured {
@@ -26,34 +39,34 @@ export function metricsOf({ blocks, batchSize, durationSeconds, peakMemoryBytes 
   }
 }
 
-/** torch.utils.benchmark calls an interquartile range of 25 % of the median a significant environmental influence. */
-const unsteady = 0.25
-
-/** A loss that did not fall by this much within a block of its own batch was not learning (protocol: 30 %). */
-const fallen = 0.7
-/** Blocks shorter than this say nothing about learning: momentum makes the loss overshoot first. */
-const stepsToLearn = 20
+/** Looked at when a run has ended by itself, in the order in which a reader wants them. */
+const rules: readonly ValidityRule[] = [
+  tooShort,
+  throttled,
+  gpuErrors,
+  foreignGpuLoad,
+  foreignCpuLoad,
+  drifting,
+  unstable,
+  learned,
+]
 
 /** Why a run's figures should not be used, each a sentence; none for a valid run. */
-export function doubtsOf(status: Status, mode: 'train' | 'inference', blocks: readonly Block[]): readonly string[] {
-  if (status !== 'completed') return [`The run did not complete (${status}).`]
-  const doubts: string[] = []
-  if (blocks.length < minimumBlocks) {
-    doubts.push(`There are only ${blocks.length} blocks; an interval needs at least ${minimumBlocks}.`)
-  }
-  const spread = unsteadiness(blocks.flatMap(block => block.stepMs))
-  if (spread !== null && spread > unsteady) {
-    doubts.push(
-      `The steps were unsteady: their interquartile range is ${Math.round(spread * 100)} % of their median, more than ${unsteady * 100} %. Something else used the host.`,
-    )
-  }
-  if (mode === 'train' && blocks.some(block => block.lossFirst === null || block.lossLast === null)) {
-    doubts.push('The loss was not finite: what ran was no training.')
-  } else if (mode === 'train' && blocks.some(block => block.stepMs.length >= stepsToLearn && !fell(block))) {
-    doubts.push('The loss did not fall on a fixed batch: what ran was no training.')
-  }
-  return doubts
+export function doubtsOf(
+  status: Status,
+  mode: 'train' | 'inference',
+  blocks: readonly Block[],
+  conditions: Conditions = unknownConditions,
+): readonly string[] {
+  const run = { status, mode, blocks, conditions }
+  const broken = interrupted(run)
+  return broken === null ? rules.flatMap(rule => rule(run) ?? []) : [broken]
 }
 
-const fell = ({ lossFirst, lossLast }: Block): boolean =>
-  lossFirst !== null && lossLast !== null && lossLast < fallen * lossFirst
+/** What a reader should know of a valid run too, each a sentence. */
+export const remarksOf = (halvings: readonly { readonly from: number; readonly to: number }[]): readonly string[] =>
+  halvings.length === 0
+    ? []
+    : [
+        `Memory ran out: the batch was halved from ${halvings[0]?.from} to ${halvings.at(-1)?.to}. The result has another environment key than one with the batch that was asked for.`,
+      ]
