@@ -41,6 +41,10 @@ export const commands = {
     summary: 'sizes and cold starts against their budgets',
     needs: ['releaseTree'],
   },
+  'bench-verdict': {
+    entry: 'packages/tooling/src/bench-verdict.ts',
+    summary: 'false alarms and losses found by the verdict rule and by others',
+  },
   'offline-cloud': {
     entry: 'packages/offline-cloud/src/main.ts',
     summary: 'serve the offline cloud',
