@@ -7,6 +7,10 @@ import { tagNames } from './tags.ts'
 /** Values of one filter that EC2 takes in a call. */
 const perCall = 200
 
+/** Values in parts that a filter takes. */
+export const inParts = <T>(values: readonly T[], size: number = perCall): readonly (readonly T[])[] =>
+  Array.from({ length: Math.ceil(values.length / size) }, (_, index) => values.slice(index * size, (index + 1) * size))
+
 export const filter = (name: string, ...values: string[]): Filter => ({ Name: name, Values: values })
 
 function queries(search: Search): readonly (readonly Filter[])[] {
@@ -16,13 +20,10 @@ function queries(search: Search): readonly (readonly Filter[])[] {
   if (search.by === 'repository') {
     return [[filter(`tag:${tagNames.repository}`, search.repository)]]
   }
-  if (search.by === 'id') return [[filter('instance-id', ...search.ids)]]
-  const chunks = Array.from({ length: Math.ceil(search.tokens.length / perCall) }, (_, index) =>
-    search.tokens.slice(index * perCall, (index + 1) * perCall),
-  )
+  if (search.by === 'id') return inParts(search.ids).map(ids => [filter('instance-id', ...ids)])
   return [
     [filter(`tag:${tagNames.lease}`, search.leaseId)],
-    ...chunks.map(tokens => [filter('client-token', ...tokens)]),
+    ...inParts(search.tokens).map(tokens => [filter('client-token', ...tokens)]),
   ]
 }
 

@@ -5,8 +5,8 @@ import {
   type EC2Client,
 } from '@aws-sdk/client-ec2'
 import type { Left, Machine, Place, Remains } from '@gpu-actions/lease'
-import { calling } from '../errors.ts'
-import { filter } from './find.ts'
+import { calling, type Call } from '../errors.ts'
+import { filter, inParts } from './find.ts'
 import { describeMachines } from './machines.ts'
 import { tagNames } from './tags.ts'
 
@@ -74,84 +74,137 @@ export const describeLaunch = (token: string, place: Place): Left => ({
     `--query 'Reservations[].Instances[].InstanceId' --output text)`,
 })
 
-/** By the lease's mark, and by the ids that were recorded while the machines lived. */
-function filtersFor(idFilter: string, leases: readonly string[], ids: readonly string[]) {
-  return [
-    ...(leases.length > 0 ? [[filter(`tag:${tagNames.lease}`, ...leases)]] : []),
-    ...(ids.length > 0 ? [[filter(idFilter, ...ids)]] : []),
-  ]
+/** What a look is for: the marks of these machines, and the ids that were recorded while they lived. */
+interface Own {
+  readonly leases: readonly string[]
+  readonly repositories: readonly string[]
+  readonly ids: readonly string[]
 }
 
-async function volumesLeft(ec2: EC2Client, place: Place, leases: readonly string[], ids: readonly string[]) {
-  const call = { doing: 'Looking for volumes that are left', permission: 'ec2:DescribeVolumes', region: place.region }
-  return calling(call, async () => {
+/** By both marks, and by id. The mark of a lease alone may be anybody's. */
+const filtersFor = (idFilter: string, { leases, repositories, ids }: Own) => [
+  ...(repositories.length === 0 ? [] : inParts(leases)).map(some => [
+    filter(`tag:${tagNames.lease}`, ...some),
+    filter(`tag:${tagNames.repository}`, ...repositories),
+  ]),
+  ...inParts(ids).map(some => [filter(idFilter, ...some)]),
+]
+
+type Found = readonly [id: string | undefined, state: string | undefined]
+
+/** All that the pages of these looks show, each once. @throws OutsideFault */
+async function seenIn(
+  call: Pick<Call, 'doing' | 'permission'>,
+  place: Place,
+  looks: readonly AsyncIterable<readonly Found[]>[],
+  describe: (id: string, place: Place, state: string) => Left,
+): Promise<readonly Left[]> {
+  return calling({ ...call, region: place.region }, async () => {
     const left = new Map<string, Left>()
-    for (const filters of filtersFor('volume-id', leases, ids)) {
-      for await (const page of paginateDescribeVolumes({ client: ec2 }, { Filters: filters })) {
-        for (const { VolumeId: id, State: state } of page.Volumes ?? []) {
-          if (id !== undefined) left.set(id, describeVolume(id, place, state ?? 'unknown'))
+    await Promise.all(
+      looks.map(async pages => {
+        for await (const page of pages) {
+          for (const [id, state] of page) if (id !== undefined) left.set(id, describe(id, place, state ?? 'unknown'))
         }
-      }
-    }
+      }),
+    )
     return [...left.values()]
   })
 }
 
-async function interfacesLeft(ec2: EC2Client, place: Place, leases: readonly string[], ids: readonly string[]) {
-  const doing = 'Looking for network interfaces that are left'
-  return calling({ doing, permission: 'ec2:DescribeNetworkInterfaces', region: place.region }, async () => {
-    const left = new Map<string, Left>()
-    for (const filters of filtersFor('network-interface-id', leases, ids)) {
-      for await (const page of paginateDescribeNetworkInterfaces({ client: ec2 }, { Filters: filters })) {
-        for (const { NetworkInterfaceId: id, Status: status } of page.NetworkInterfaces ?? []) {
-          if (id !== undefined) left.set(id, describeInterface(id, place, status ?? 'unknown'))
-        }
-      }
-    }
-    return [...left.values()]
-  })
+async function* mapped<P>(
+  pages: AsyncIterable<P>,
+  pick: (page: P) => readonly Found[],
+): AsyncIterable<readonly Found[]> {
+  for await (const page of pages) yield pick(page)
 }
+
+const volumesLeft = (client: EC2Client, place: Place, own: Own) =>
+  seenIn(
+    { doing: 'Looking for volumes that are left', permission: 'ec2:DescribeVolumes' },
+    place,
+    filtersFor('volume-id', own).map(Filters =>
+      mapped(paginateDescribeVolumes({ client, pageSize: 500 }, { Filters }), ({ Volumes = [] }) =>
+        Volumes.map(({ VolumeId, State }) => [VolumeId, State]),
+      ),
+    ),
+    describeVolume,
+  )
+
+const interfacesLeft = (client: EC2Client, place: Place, own: Own) =>
+  seenIn(
+    { doing: 'Looking for network interfaces that are left', permission: 'ec2:DescribeNetworkInterfaces' },
+    place,
+    filtersFor('network-interface-id', own).map(Filters =>
+      mapped(paginateDescribeNetworkInterfaces({ client, pageSize: 500 }, { Filters }), ({ NetworkInterfaces = [] }) =>
+        NetworkInterfaces.map(({ NetworkInterfaceId, Status }) => [NetworkInterfaceId, Status]),
+      ),
+    ),
+    describeInterface,
+  )
 
 /** Requests that could still start a machine, or that hold one. */
-async function requestsLeft(ec2: EC2Client, place: Place, leases: readonly string[], ids: readonly string[]) {
-  const doing = 'Looking for spot requests that are left'
-  return calling({ doing, permission: 'ec2:DescribeSpotInstanceRequests', region: place.region }, async () => {
-    const left = new Map<string, Left>()
-    for (const filters of filtersFor('spot-instance-request-id', leases, ids)) {
-      const Filters = [...filters, filter('state', 'open', 'active')]
-      for await (const page of paginateDescribeSpotInstanceRequests({ client: ec2, pageSize: 500 }, { Filters })) {
-        for (const { SpotInstanceRequestId: id, State: state } of page.SpotInstanceRequests ?? []) {
-          if (id !== undefined) left.set(id, describeRequest(id, place, state ?? 'unknown'))
-        }
-      }
-    }
-    return [...left.values()]
-  })
-}
+const requestsLeft = (client: EC2Client, place: Place, own: Own) =>
+  seenIn(
+    { doing: 'Looking for spot requests that are left', permission: 'ec2:DescribeSpotInstanceRequests' },
+    place,
+    filtersFor('spot-instance-request-id', own).map(filters =>
+      mapped(
+        paginateDescribeSpotInstanceRequests(
+          { client, pageSize: 500 },
+          { Filters: [...filters, filter('state', 'open', 'active')] },
+        ),
+        ({ SpotInstanceRequests = [] }) =>
+          SpotInstanceRequests.map(({ SpotInstanceRequestId, State }) => [SpotInstanceRequestId, State]),
+      ),
+    ),
+    describeRequest,
+  )
 
 const unique = (values: readonly (string | null)[]): string[] => [
   ...new Set(values.filter((value): value is string => value !== null)),
 ]
 
 /**
- * One look at machines of one place: one call for all of them. Volumes and interfaces are asked for only when no
+ * One look at machines of one place: one call for 200 of them. Volumes and interfaces are asked for only when no
  * machine lives any more, because until then they are in use.
  * @throws OutsideFault
  */
 export async function remainsIn(ec2: EC2Client, place: Place, machines: readonly Machine[]): Promise<Remains> {
   if (machines.length === 0) return { machines: [], left: [] }
   const ids = machines.map(machine => machine.id)
-  const seen = await describeMachines(ec2, place, [filter('instance-id', ...ids)])
+  const looks = await Promise.all(
+    inParts(ids).map(some => describeMachines(ec2, place, [filter('instance-id', ...some)])),
+  )
+  const seen = looks.flat()
   const alive = seen.filter(machine => machine.state !== 'gone')
   if (alive.length > 0) return { machines: seen, left: alive.map(describeMachine) }
-  const leases = unique(machines.map(machine => machine.leaseId))
   const all = [...machines, ...seen]
+  const own = (ids: (machine: Machine) => readonly string[]): Own => ({
+    leases: unique(all.map(machine => machine.leaseId)),
+    repositories: unique(all.map(machine => machine.repository)),
+    ids: unique(all.flatMap(ids)),
+  })
   // Nothing asked for a machine that was not bought on spot.
   const isSpot = all.some(machine => machine.market === 'spot' || machine.requests.length > 0)
   const [volumes, interfaces, requests] = await Promise.all([
-    volumesLeft(ec2, place, leases, unique(all.flatMap(machine => machine.volumes))),
-    interfacesLeft(ec2, place, leases, unique(all.flatMap(machine => machine.interfaces))),
-    isSpot ? requestsLeft(ec2, place, leases, unique(all.flatMap(machine => machine.requests))) : [],
+    volumesLeft(
+      ec2,
+      place,
+      own(machine => machine.volumes),
+    ),
+    interfacesLeft(
+      ec2,
+      place,
+      own(machine => machine.interfaces),
+    ),
+    isSpot
+      ? requestsLeft(
+          ec2,
+          place,
+          own(machine => machine.requests),
+        )
+      : [],
   ])
   return { machines: seen, left: [...volumes, ...interfaces, ...requests] }
 }

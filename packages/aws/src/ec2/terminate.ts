@@ -2,6 +2,7 @@ import { CancelSpotInstanceRequestsCommand, TerminateInstancesCommand, type EC2C
 import { messageOf } from '@gpu-actions/action-kit/ports'
 import type { Machine, TerminateRefusal } from '@gpu-actions/lease'
 import { calling, codeOf } from '../errors.ts'
+import { inParts } from './find.ts'
 
 /** EC2 takes 1000 and advises fewer. */
 const batchSize = 100
@@ -41,9 +42,9 @@ export async function cancelRequests(ec2: EC2Client, region: string, ids: readon
     permission: 'ec2:CancelSpotInstanceRequests',
     region,
   }
-  for (let start = 0; start < ids.length; start += batchSize) {
-    const SpotInstanceRequestIds = ids.slice(start, start + batchSize)
-    await calling(call, () => ec2.send(new CancelSpotInstanceRequestsCommand({ SpotInstanceRequestIds })))
+  for (const some of inParts(ids, batchSize)) {
+    const command = new CancelSpotInstanceRequestsCommand({ SpotInstanceRequestIds: [...some] })
+    await calling(call, () => ec2.send(command))
   }
 }
 
@@ -60,9 +61,7 @@ export async function terminate(
 ): Promise<readonly TerminateRefusal[]> {
   const ids = machines.filter(({ state }) => state !== 'gone').map(({ id }) => id)
   const refusals: TerminateRefusal[] = []
-  for (let start = 0; start < ids.length; start += batchSize) {
-    refusals.push(...(await batch(ec2, region, ids.slice(start, start + batchSize))))
-  }
+  for (const some of inParts(ids, batchSize)) refusals.push(...(await batch(ec2, region, some)))
   // Only then: a cancelled request leaves its machine alone, and nothing would be known of it any more.
   const refused = new Set(refusals.filter(({ fault }) => fault !== 'not-found').map(({ id }) => id))
   const ending = machines.filter(({ id }) => !refused.has(id))
