@@ -40,6 +40,8 @@ interface Progress {
   readonly sights: Map<string, Sight>
   /** When the last search that was answered began; undefined before the first. */
   searchedAt: number | undefined
+  /** Searches that were answered. */
+  searches: number
   /** What can still cost, after the last look; undefined when it could not be taken. */
   left: readonly Left[] | undefined
   /** Strays of the lease after the last look; undefined when it could not be taken. */
@@ -61,6 +63,7 @@ export async function endInPlace(setting: PlaceEnding): Promise<PlaceEnd> {
   const progress: Progress = {
     sights: new Map(setting.known.map(machine => [machine.id, recorded(machine)])),
     searchedAt: undefined,
+    searches: 0,
     left: undefined,
     strays: undefined,
     problems: new Set(),
@@ -70,8 +73,8 @@ export async function endInPlace(setting: PlaceEnding): Promise<PlaceEnd> {
   for (let pause = times.firstPauseMs; ; pause = Math.min(pause * 1.5, times.maxPauseMs)) {
     await round(setting, progress)
     const isSettled =
-      progress.searchedAt !== undefined &&
-      (openLaunches(setting, progress).length === 0 || progress.searchedAt >= settledAt)
+      isSearchedEnough(setting, progress) &&
+      (openLaunches(setting, progress).length === 0 || (progress.searchedAt ?? 0) >= settledAt)
     const isEnough = setting.waitUntilGone ? isClean(setting, progress) : isOrdered(progress)
     const remainingMs = setting.deadline - clock.now()
     if (progress.final !== undefined || (isSettled && isEnough) || remainingMs <= 0) break
@@ -88,8 +91,12 @@ function openLaunches(setting: PlaceEnding, progress: Progress): readonly Attemp
   )
 }
 
+/** Where no record says what there was, one empty answer is not enough: reads lag behind. */
+const isSearchedEnough = (setting: PlaceEnding, progress: Progress): boolean =>
+  progress.searches >= (setting.isBlind && progress.sights.size === 0 ? 2 : 1)
+
 const isEverythingGone = (setting: PlaceEnding, progress: Progress): boolean =>
-  [...progress.sights.values()].every(sight => isGone(sight, setting.times.settlingMs, setting.clock))
+  [...progress.sights.values()].every(sight => isGone(sight, setting.times.settlingMs))
 
 const isOrdered = (progress: Progress): boolean =>
   [...progress.sights.values()].every(sight => isEnding(sight) || sight.terminatedAt !== null)
@@ -125,16 +132,16 @@ async function round(setting: PlaceEnding, progress: Progress): Promise<void> {
 async function searchOnce(setting: PlaceEnding, progress: Progress): Promise<void> {
   const open = openLaunches(setting, progress)
   // Once everything that was launched has been found, only its end is looked at.
-  if (progress.searchedAt !== undefined && open.length === 0) return
+  if (isSearchedEnough(setting, progress) && open.length === 0) return
   const { search, place, clock } = setting
   const begun = clock.now()
   if (search.by === 'id' && search.ids.every(id => progress.sights.has(id))) {
-    progress.searchedAt = begun
+    Object.assign(progress, { searchedAt: begun, searches: progress.searches + 1 })
     return
   }
   const tokens = setting.attempts.filter(mayHaveMachine).map(attempt => attempt.token)
   const found = await setting.provider.find(search.by === 'lease' ? { ...search, tokens } : search, [place])
-  progress.searchedAt = begun
+  Object.assign(progress, { searchedAt: begun, searches: progress.searches + 1 })
   for (const machine of found) see(setting, progress, machine)
 }
 
@@ -183,7 +190,7 @@ async function look(setting: PlaceEnding, progress: Progress): Promise<void> {
   const things = new Set(remains.left.map(left => left.id))
   for (const [id, sight] of progress.sights) {
     if (sight.goneAt !== null || partsOf(sight).some(part => things.has(part))) continue
-    if (isGone(sight, setting.times.settlingMs, setting.clock)) progress.sights.set(id, { ...sight, goneAt: now })
+    if (isGone(sight, setting.times.settlingMs)) progress.sights.set(id, { ...sight, goneAt: now })
   }
 }
 
@@ -206,7 +213,7 @@ async function lookForStrays(setting: PlaceEnding, progress: Progress): Promise<
 /** What a place means for the receipt; whatever could not be seen to be gone is left. */
 function account(setting: PlaceEnding, progress: Progress, settledAt: number): PlaceEnd {
   const { provider, place } = setting
-  const isSearched = progress.searchedAt !== undefined
+  const isSearched = isSearchedEnough(setting, progress)
   const isSettled = progress.searchedAt !== undefined && progress.searchedAt >= settledAt
   const open = isSettled ? [] : openLaunches(setting, progress)
   const strays = needsStrays(setting, progress) ? (progress.strays ?? []) : []
@@ -217,7 +224,7 @@ function account(setting: PlaceEnding, progress: Progress, settledAt: number): P
   const sights = [...progress.sights.values()]
   const isToldOtherwise =
     open.length + strays.length + (progress.left?.length ?? 0) > 0 ||
-    sights.some(sight => !isEnding(sight) && !isGone(sight, setting.times.settlingMs, setting.clock))
+    sights.some(sight => !isEnding(sight) && !isGone(sight, setting.times.settlingMs))
   return {
     place,
     sights,
@@ -227,7 +234,7 @@ function account(setting: PlaceEnding, progress: Progress, settledAt: number): P
       ...open.map(attempt => provider.describeLaunch(attempt.token, place)),
       ...(isUnknown && !isToldOtherwise ? [unaskedPlace(provider, place)] : []),
     ],
-    isSearched,
+    isSearched: progress.searches > 0,
     problems: [...progress.problems],
     error: progress.final ?? progress.lastError,
   }

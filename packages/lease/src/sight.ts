@@ -1,4 +1,3 @@
-import type { Clock } from '@gpu-actions/action-kit/ports'
 import type { Attempt, Machine, Offer } from './records.ts'
 
 /** One machine, as a teardown has seen it. Times in milliseconds since the epoch. */
@@ -6,8 +5,8 @@ export interface Sight {
   readonly machine: Machine
   /** Some read of this teardown has shown it. */
   readonly seen: boolean
-  /** Since when, and in how many looks in a row, it has not been shown; null while it is. */
-  readonly unseen: { readonly since: number; readonly looks: number } | null
+  /** From which look to which, and in how many in a row, it has not been shown; null while it is. */
+  readonly unseen: { readonly since: number; readonly until: number; readonly looks: number } | null
   /** The order to end it was accepted. */
   readonly terminatedAt: number | null
   /** First sight of its end. */
@@ -55,7 +54,7 @@ export function shown(before: Sight | undefined, machine: Machine, offer: Offer 
 
 export const notShown = (before: Sight, now: number): Sight => ({
   ...before,
-  unseen: { since: before.unseen?.since ?? now, looks: (before.unseen?.looks ?? 0) + 1 },
+  unseen: { since: before.unseen?.since ?? now, until: now, looks: (before.unseen?.looks ?? 0) + 1 },
 })
 
 /** Everything by which what belongs to a machine is known. */
@@ -74,14 +73,14 @@ const shownForSureMs = 5 * 60_000
  * row do for a machine whose end was ordered or seen, and for one so old that every read would show it; any other must
  * have stayed away for as long as it takes a new machine to be shown.
  */
-export function isGone(sight: Sight, settlingMs: number, clock: Pick<Clock, 'now'>): boolean {
+export function isGone(sight: Sight, settlingMs: number): boolean {
   const { machine, seen, unseen } = sight
-  if (machine.state === 'gone' && seen) return true
-  if (unseen === null || unseen.looks < 2) return false
+  if (unseen === null) return machine.state === 'gone' && seen
+  if (unseen.looks < 2) return false
   const isEnded = sight.terminatedAt !== null || sight.endingAt !== null
-  const now = clock.now()
-  const isOld = !seen && machine.launchedAt !== null && now - Date.parse(machine.launchedAt) >= shownForSureMs
-  return isEnded || isOld || now - unseen.since >= settlingMs
+  const isOld = !seen && machine.launchedAt !== null && unseen.since - Date.parse(machine.launchedAt) >= shownForSureMs
+  // What counts is what looks have shown, not how much time has passed without any.
+  return isEnded || isOld || unseen.until - unseen.since >= settlingMs
 }
 
 /** A launch that was answered names its machines; that answer is proof enough that they are ours. */

@@ -82,7 +82,7 @@ export async function endMachines(setting: Teardown): Promise<Receipt> {
     left: ends.flatMap(end => end.left),
     problems,
     use: setting.use ?? new Map(),
-    isGone: sight => isGone(sight, times.settlingMs, clock),
+    isGone: sight => isGone(sight, times.settlingMs),
   })
 }
 
