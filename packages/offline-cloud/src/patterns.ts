@@ -4,7 +4,9 @@ const special = /[.+^${}()|[\]\\]/g
  * Whether a text fits a pattern of AWS's kind: `*` for any characters, `?` for one; a backslash takes their meaning
  * away. Upper and lower case differ, as in EC2's filters.
  */
-export function fitsPattern(pattern: string, text: string): boolean {
+export const fitsPattern = (pattern: string, text: string): boolean => expressionOf(pattern).test(text)
+
+function expressionOf(pattern: string): RegExp {
   let source = ''
   for (let index = 0; index < pattern.length; index += 1) {
     const character = pattern.charAt(index)
@@ -16,5 +18,12 @@ export function fitsPattern(pattern: string, text: string): boolean {
     else if (character === '?') source += '[^]'
     else source += character.replace(special, String.raw`\$&`)
   }
-  return new RegExp(`^${source}$`).test(text)
+  return new RegExp(`^${source}$`)
+}
+
+/** Whether a text fits one of these patterns, for use on many texts. */
+export function fitsOneOf(patterns: readonly string[]): (text: string) => boolean {
+  const plain = new Set(patterns.filter(pattern => !/[*?\\]/.test(pattern)))
+  const others = patterns.filter(pattern => !plain.has(pattern)).map(expressionOf)
+  return text => plain.has(text) || others.some(expression => expression.test(text))
 }

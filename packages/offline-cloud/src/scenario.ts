@@ -3,6 +3,7 @@ import { clusterApiSchema, defaultShape, type ClusterApiShape } from './cluster/
 import { faultList } from './faults.ts'
 import { reservationsSchema, spotSchema } from './world/markets.ts'
 import { quotasSchema } from './world/quotas.ts'
+import { seedsSchema } from './world/seeds.ts'
 import { scheduleSchema } from './world/schedule.ts'
 
 export type { ClusterApiShape } from './cluster/shape.ts'
@@ -23,6 +24,7 @@ const scenarioSchema = v.strictObject({
     }),
   ),
   faults: v.exactOptional(faultList),
+  instances: v.exactOptional(seedsSchema),
   guests: v.exactOptional(v.strictObject({ systemd: v.exactOptional(v.boolean()) })),
   limits: v.exactOptional(v.picklist(['aws', 'none'])),
   clusterApi: v.exactOptional(clusterApiSchema),

@@ -13,6 +13,7 @@ import { emptyClusters } from './cluster/model.ts'
 import { createUserPool } from './cognito/pool.ts'
 import { stateOf, type CloudState } from './control/state.ts'
 import { emptyEc2 } from './ec2/model.ts'
+import { plantInstances } from './ec2/seed.ts'
 import { openReservations } from './ec2/reservations.ts'
 import { openSpotMarket } from './ec2/spot-market.ts'
 import { createFaults, readFaults, type Fault } from './faults.ts'
@@ -101,6 +102,7 @@ export async function serveCloud(
     machines: new Map(),
   }
   cloud.faults.add(scenario.faults ?? [])
+  plantInstances(cloud, scenario.instances ?? [])
   openReservations(cloud, scenario.reservations ?? [])
   openSpotMarket(cloud)
   clock.onAdvance(() => {

@@ -1,6 +1,6 @@
 import { AwsError, invalidValue } from '../aws/errors.ts'
 import { list, text, texts, type QueryNode } from '../aws/query.ts'
-import { fitsPattern } from '../patterns.ts'
+import { fitsOneOf } from '../patterns.ts'
 import type { Tags } from './model.ts'
 
 export interface Filter {
@@ -27,10 +27,18 @@ export function readFilters(node: QueryNode): readonly Filter[] {
  * `tag:KEY` and `tag-key` work on everything that has tags; a filter that nothing stands for is refused by name.
  */
 export function passes<T>(resource: T, filters: readonly Filter[], fields: Fields<T>, tags: Tags = {}): boolean {
-  return filters.every(({ name, values }) => {
-    const own = textsOf(resource, name, fields, tags)
-    return values.some(value => own.some(candidate => fitsPattern(value, candidate)))
-  })
+  return filters.every(filter => textsOf(resource, filter.name, fields, tags).some(readyFor(filter)))
+}
+
+// A filter is held against thousands of resources: its patterns are made ready once.
+const ready = new WeakMap<Filter, (text: string) => boolean>()
+
+function readyFor(filter: Filter): (text: string) => boolean {
+  const known = ready.get(filter)
+  if (known !== undefined) return known
+  const fits = fitsOneOf(filter.values)
+  ready.set(filter, fits)
+  return fits
 }
 
 function textsOf<T>(resource: T, name: string, fields: Fields<T>, tags: Tags): readonly string[] {

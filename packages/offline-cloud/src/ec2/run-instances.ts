@@ -155,7 +155,8 @@ const freshCard = (): Pick<NetworkInterface, 'id' | 'about' | 'mac' | 'attachmen
   attachment: awsId('eni-attach'),
 })
 
-function createInstance(
+/** A fresh instance, pending, with its volumes and its interface; what happens to it next is up to the caller. */
+export function createInstance(
   cloud: Cloud,
   request: LaunchRequest,
   region: RegionData,

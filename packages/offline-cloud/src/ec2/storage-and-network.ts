@@ -23,13 +23,12 @@ function visible<T extends Owned>(
   ids: readonly string[],
   missing: (id: string) => AwsError,
 ): readonly T[] {
-  const seen = [...all.values()].filter(
-    resource => resource.region === region.name && resource.visibleAt <= cloud.clock.now(),
-  )
-  if (ids.length === 0) return seen
+  const now = cloud.clock.now()
+  const isSeen = (resource: T): boolean => resource.region === region.name && resource.visibleAt <= now
+  if (ids.length === 0) return [...all.values()].filter(isSeen)
   return ids.map(id => {
-    const found = seen.find(resource => resource.id === id)
-    if (found === undefined) throw missing(id)
+    const found = all.get(id)
+    if (found === undefined || !isSeen(found)) throw missing(id)
     return found
   })
 }
