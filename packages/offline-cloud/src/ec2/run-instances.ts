@@ -161,7 +161,7 @@ export function createInstance(
   request: LaunchRequest,
   region: RegionData,
   place: Place,
-  { reservation, launchIndex, order }: Launch,
+  { reservation, launchIndex, order }: Omit<Launch, 'caller'>,
 ): Instance {
   const { image, type, tags, choice } = request
   const id = awsId('i')

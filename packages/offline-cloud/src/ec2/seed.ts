@@ -8,7 +8,7 @@ import { zonesOf, type Seed } from '../world/seeds.ts'
 import { readLaunchRequest, type LaunchRequest } from './launch-request.ts'
 import type { Instance, Tags } from './model.ts'
 import { createInstance } from './run-instances.ts'
-import { fulfilledRequest, instanceEnded } from './spot-requests.ts'
+import { createRequest, fulfilled, instanceEnded } from './spot-requests.ts'
 
 const defaults = {
   count: 1,
@@ -67,7 +67,7 @@ function plant(
   place: Parameters<typeof createInstance>[3],
 ): void {
   const { spot } = request.choice
-  const order = spot === null ? null : fulfilledRequest(cloud, request, spot, region.name, place.zone)
+  const order = spot === null ? null : createRequest(cloud, request, spot, region.name, () => {})
   const fresh = createInstance(cloud, request, region, place, { reservation: awsId('r'), launchIndex: 0, order })
   const launchTime = fresh.launchTime - seed.launchedSecondsAgo * 1000
   const hasRun = seed.state !== 'pending'
@@ -79,7 +79,7 @@ function plant(
     stateReason: hasRun ? null : fresh.stateReason,
     runningAt: hasRun ? launchTime : null,
   }
-  if (order !== null) order.instance = instance.id
+  if (order !== null) fulfilled(cloud, order, instance)
   cloud.ec2.instances.set(instance.id, instance)
   age(cloud.ec2.volumes, instance.volumes, launchTime)
   age(cloud.ec2.interfaces, instance.interfaces, launchTime)
