@@ -22,10 +22,12 @@ export {
   type Result,
   type Status,
 } from './result.ts'
+export { differenceOf, throughputPairs } from './paired.ts'
+export { furtherRuns, profiles, sizesOf, type FurtherRun, type Profile, type ProfileName } from './profiles.ts'
 export { runBenchmark, type BenchmarkPorts, type BenchmarkRun } from './run-benchmark.ts'
 export { blockThroughput, medianWithInterval, minimumBlocks, seededRandom, type Interval } from './statistics.ts'
-export { buildArguments, type BenchmarkWish } from './wish.ts'
-export { memoryFormats, modes, precisions } from './words.ts'
+export { buildArguments, type BenchmarkWish, type Sizes } from './wish.ts'
+export { memoryFormats, modes, precisions, profileNames } from './words.ts'
 export { changePoints, type ChangePoint } from './statistics/change-points.ts'
 export { twoModes, type TwoModes } from './statistics/modes.ts'
 export { pairedDifference, type Pair, type PairedDifference } from './statistics/paired.ts'
@@ -38,7 +40,13 @@ export {
   robustSlope,
 } from './statistics/robust.ts'
 export { driftOf, shiftOf, type Drift, type Shift } from './statistics/drift.ts'
-export { unknownConditions, type Conditions, type ThrottledMicroseconds } from './validity/conditions.ts'
+export {
+  throttledOf,
+  unknownConditions,
+  type Conditions,
+  type ThrottledMicroseconds,
+  type ThrottleNotice,
+} from './validity/conditions.ts'
 export { describeHistory, type HistoryDescription } from './verdict/describe-history.ts'
 export {
   verdicts,

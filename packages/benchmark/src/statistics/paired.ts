@@ -14,6 +14,8 @@ export interface PairedDifference {
   readonly percent: number
   /** 95 %, by bootstrap over pairs. */
   readonly interval: Interval
+  /** 99.8 %: a change that is called one should not come up in one of forty pairs of equals. */
+  readonly wideInterval: Interval
 }
 
 /** Fewer pairs carry no interval: the bootstrap of a median then covers less than it says. */
@@ -40,6 +42,7 @@ export function pairedDifference(pairs: readonly Pair[]): PairedDifference | nul
     pairs: pairs.length,
     percent: median(percents),
     interval: { low: quantileSorted(medians, 0.025), high: quantileSorted(medians, 0.975) },
+    wideInterval: { low: quantileSorted(medians, 0.001), high: quantileSorted(medians, 0.999) },
   }
 }
 

@@ -47,3 +47,25 @@ export interface RunToJudge {
   readonly blocks: readonly Block[]
   readonly conditions: Conditions
 }
+
+/** One sentence of a driver's counters, as `result.notices.throttled` has it. */
+export interface ThrottleNotice {
+  readonly reason: 'hardware_slowdown' | 'hardware_thermal' | 'power_brake' | 'software_thermal' | 'software_power_cap'
+  /** null: seen, but for how long is not known. */
+  readonly microseconds: number | null
+}
+
+/** The worst GPU's throttling by reason; a reason that nobody noticed is null. */
+export function throttledOf(notices: readonly ThrottleNotice[]): ThrottledMicroseconds {
+  const worst = (reason: ThrottleNotice['reason']): number | null => {
+    const seen = notices.flatMap(notice => (notice.reason === reason ? (notice.microseconds ?? []) : []))
+    return seen.length === 0 ? null : Math.max(...seen)
+  }
+  return {
+    hardwareSlowdown: worst('hardware_slowdown'),
+    hardwareThermal: worst('hardware_thermal'),
+    powerBrake: worst('power_brake'),
+    softwareThermal: worst('software_thermal'),
+    softwarePowerCap: worst('software_power_cap'),
+  }
+}

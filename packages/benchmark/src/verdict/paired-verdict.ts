@@ -18,17 +18,18 @@ export interface PairedQuestion {
 
 /**
  * Judges base and head that ran interleaved on one host. Significance and effect together: a change counts when the
- * 95 % interval excludes 0 and its middle is beyond `effect`; a pass needs an interval that excludes such a loss.
+ * 99.8 % interval excludes 0 and its middle is beyond `effect`; a pass needs a 95 % interval that excludes such a loss.
  */
 export function pairedVerdictOf({ difference, control = null, effect = rule.effect }: PairedQuestion): PairedVerdict {
   if (difference === null) return answer('inconclusive', `There are fewer than ${minimumPairs} pairs.`)
-  if (control !== null && (control.interval.low > 0 || control.interval.high < 0)) {
+  if (control !== null && (control.wideInterval.low > 0 || control.wideInterval.high < 0)) {
     return answer('inconclusive', `Base differs from itself by ${words(control)}: the host is not steady enough.`)
   }
-  const { percent, interval } = difference
+  const { percent, interval, wideInterval } = difference
   const least = effect * 100
-  if (interval.high < 0 && percent < -least) return answer('regressed', `Head is ${words(difference)} against base.`)
-  if (interval.low > 0 && percent > least) return answer('improved', `Head is ${words(difference)} against base.`)
+  if (wideInterval.high < 0 && percent < -least)
+    return answer('regressed', `Head is ${words(difference)} against base.`)
+  if (wideInterval.low > 0 && percent > least) return answer('improved', `Head is ${words(difference)} against base.`)
   if (interval.low > -least) {
     return answer('pass', `Head is ${words(difference)} against base: a loss of ${least} % is excluded.`)
   }
