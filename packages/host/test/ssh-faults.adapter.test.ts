@@ -6,7 +6,8 @@ import { OutsideFault, systemClock } from '@gpu-actions/action-kit/ports'
 import { sshHost, type SshHost, type SshOptions } from '../src/index.ts'
 import { fingerprintOf, readPublicKeys } from '../src/ssh-keys.ts'
 import { startProxy } from './cutting-proxy.ts'
-import { needsSshServer, startSshServer, withSshServer, type SshServer } from './ssh-server.ts'
+import { startSshServer, type SshServer } from './ssh-server.ts'
+import { needsSshServer, withSshServer } from './with-ssh-server.ts'
 
 jest.setTimeout(60_000)
 

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import { systemClock } from '@gpu-actions/action-kit/ports'
 import { sshHost, type HostJob, type SshHost } from '../src/index.ts'
 import { startProxy, type CuttingProxy } from './cutting-proxy.ts'
-import { needsSshServer, startSshServer, withSshServer, type SshServer } from './ssh-server.ts'
+import { startSshServer, type SshServer } from './ssh-server.ts'
+import { needsSshServer, withSshServer } from './with-ssh-server.ts'
 
 jest.setTimeout(90_000)
 

@@ -4,14 +4,9 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
-import { describe } from '@jest/globals'
 
-const program = ['/usr/sbin/sshd', '/usr/local/sbin/sshd', '/opt/homebrew/sbin/sshd'].find(existsSync)
-
-/** Suites that need a real ssh server: skipped where there is none; in CI there must be one. */
-export const withSshServer = program === undefined && process.env['CI'] !== 'true' ? describe.skip : describe
-/** For the name of such a suite: why it is skipped, when it is. */
-export const needsSshServer = 'a real sshd (Debian, Ubuntu: apt-get install openssh-server)'
+/** Where an ssh server is installed; undefined where none is. */
+export const sshd = ['/usr/sbin/sshd', '/usr/local/sbin/sshd', '/opt/homebrew/sbin/sshd'].find(existsSync)
 
 /** A real sshd on 127.0.0.1 with keys and configuration of its own, under the user of the tests. */
 export interface SshServer {
@@ -54,7 +49,7 @@ const listens = (port: number): Promise<boolean> =>
   })
 
 export async function startSshServer(): Promise<SshServer> {
-  if (program === undefined) throw new Error('there is no sshd here; install openssh-server')
+  if (sshd === undefined) throw new Error('there is no sshd here; install openssh-server')
   const folder = await mkdtemp(join(tmpdir(), 'gpu-actions-sshd-'))
   const home = join(folder, 'home')
   await mkdir(home)
@@ -90,7 +85,7 @@ SetEnv HOME=${home}
   let server: ChildProcess | undefined
   const start = async (): Promise<void> => {
     const argv = ['-D', '-f', join(folder, 'config'), '-E', join(folder, 'log')]
-    const child = spawn(program, argv, { stdio: 'ignore', detached: true })
+    const child = spawn(sshd, argv, { stdio: 'ignore', detached: true })
     server = child
     const deadline = Date.now() + 20_000
     while (!(await listens(port))) {

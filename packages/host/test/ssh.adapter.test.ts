@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { systemClock } from '@gpu-actions/action-kit/ports'
 import { sshHost } from '../src/index.ts'
 import { describeHost } from './conformance.ts'
-import { needsSshServer, startSshServer, withSshServer } from './ssh-server.ts'
+import { startSshServer } from './ssh-server.ts'
+import { needsSshServer, withSshServer } from './with-ssh-server.ts'
 
 const quiet = { warning: () => {}, debug: () => {}, notice: () => {} }
 
