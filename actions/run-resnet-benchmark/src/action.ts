@@ -1,9 +1,12 @@
 import { defineAction, input } from '@gpu-actions/action-kit'
-import { memoryFormats, modes, precisions } from '@gpu-actions/benchmark/words'
+import { memoryFormats, modes, precisions, profileNames } from '@gpu-actions/benchmark/words'
 import { faultsOfHost, hostIdsGiven, type HostGiven } from './host-faults.ts'
 
-/** What a job of a cluster is told only when it differs: its agent knows the same. */
-export const usualSizes = { stepsPerEpoch: 200, imageSize: 224 } as const
+/**
+ * What a job of a cluster is asked for where nothing is given. It is told steps and image size only when they differ:
+ * its agent knows the same.
+ */
+export const usualSizes = { epochs: 1, stepsPerEpoch: 200, batchSize: 128, imageSize: 224 } as const
 
 export const action = defineAction({
   name: 'run-resnet-benchmark',
@@ -52,24 +55,31 @@ export const action = defineAction({
       pattern: /^[A-Za-z0-9][A-Za-z0-9._-]*$/,
       must: 'a lease id, as provision-ec2-gpu gives it',
     }),
+    profile: input.oneOf(profileNames, {
+      about:
+        '`quick`: a minute, to see that the machine trains; no verdict. `standard`: the protocol, 10 blocks of 20 steps of 128 images of 224 px. `full`: that, then compiled, then inference, each with a record of its own. Where `allow-cpu` lets the CPU be measured, all are smaller. Sizes that are given hold everywhere.',
+      fallback: 'standard',
+    }),
     mode: input.oneOf(modes, { about: 'What a step is.', fallback: 'train' }),
-    epochs: input.integer({ about: 'Timed steps are epochs × steps per epoch.', fallback: '1', min: 1, max: 10_000 }),
+    epochs: input.integer({
+      about: "Timed steps are epochs × steps per epoch. Empty takes the profile's (1).",
+      min: 1,
+      max: 10_000,
+    }),
     'steps-per-epoch': input.integer({
       about:
-        'Timed steps in an epoch; all of them are split into at least 5 equal blocks, rounded up where needed. A job is told when it differs from the default.',
-      fallback: String(usualSizes.stepsPerEpoch),
+        "Timed steps in an epoch; all of them are split into at least 5 equal blocks, rounded up where needed. Empty takes the profile's (200, or 50). A job is told when it is not 200.",
       min: 1,
       max: 1_000_000,
     }),
     'batch-size': input.integer({
-      about: 'Images in a step; halved until they fit into memory, which the result says.',
-      fallback: '128',
+      about:
+        "Images in a step; halved until they fit into memory, which the result says. Of several GPUs, each has so many. Empty takes the profile's (128).",
       min: 1,
       max: 65_536,
     }),
     'image-size': input.integer({
-      about: 'Edge of an image in pixels. A job is told when it differs from the default.',
-      fallback: String(usualSizes.imageSize),
+      about: "Edge of an image in pixels. Empty takes the profile's (224). A job is told when it is not 224.",
       min: 32,
       max: 4096,
     }),
@@ -80,6 +90,18 @@ export const action = defineAction({
     'memory-format': input.oneOf(memoryFormats, {
       about: 'Layout of images and weights.',
       fallback: 'channels_last',
+    }),
+    compile: input.boolean({
+      about:
+        'Compile the model (`torch.compile`), within 10 minutes. The seconds are in the record and never in the throughput; a model that cannot be compiled is a failure.',
+      fallback: 'false',
+    }),
+    gpus: input.text({
+      about:
+        '`all`, or how many GPUs of the host measure together, each with a process of its own. More than one are compared with one alone, measured first. On a CPU: the number of processes.',
+      fallback: '1',
+      pattern: /^(all|[1-9]\d{0,2})$/,
+      must: 'all, or a whole number from 1 to 999',
     }),
     python: input.text({
       about:
@@ -161,6 +183,9 @@ interface Given extends HostGiven {
   readonly precision: string
   readonly memoryFormat: string
   readonly pytorch: string
+  readonly compile: boolean
+  readonly gpus: string
+  readonly profile: string
 }
 
 const login = (given: Given) => ({
@@ -182,6 +207,9 @@ function faultsOfCluster(given: Given): readonly string[] {
     'memory-format': given.memoryFormat !== 'channels_last',
     python: given.python !== undefined,
     pytorch: given.pytorch !== 'image',
+    compile: given.compile,
+    gpus: given.gpus !== '1',
+    profile: given.profile !== 'standard',
   }).flatMap(([id, isSet]) => (isSet ? [id] : []))
   return [
     ...missingOf({ 'cluster-id': given.clusterId, 'api-base': given.apiBase }).map(

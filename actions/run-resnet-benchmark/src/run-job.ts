@@ -28,10 +28,10 @@ export async function runJob(context: Context, api: ClusterApi): Promise<void> {
   const place = await clusterPlaceOf({ ...inputs, clusterId }, context.runDirectories)
   const records = context.runDirectories.open(place.id)
   const startedAt = clock.now()
-  const { stepsPerEpoch, imageSize } = inputs
+  const { stepsPerEpoch = usualSizes.stepsPerEpoch, imageSize = usualSizes.imageSize } = inputs
   const asked: JobFrame['asked'] = {
-    epochs: inputs.epochs,
-    batchSize: inputs.batchSize,
+    epochs: inputs.epochs ?? usualSizes.epochs,
+    batchSize: inputs.batchSize ?? usualSizes.batchSize,
     allowCpu: inputs.allowCpu,
     stepsPerEpoch: stepsPerEpoch === usualSizes.stepsPerEpoch ? null : stepsPerEpoch,
     imageSize: imageSize === usualSizes.imageSize ? null : imageSize,

@@ -1,6 +1,13 @@
 import { join } from 'node:path'
 import type { ActionContext } from '@gpu-actions/action-kit'
-import { formatThroughput, runBenchmark, type Result } from '@gpu-actions/benchmark'
+import {
+  formatThroughput,
+  furtherRuns,
+  runBenchmark,
+  sizesOf,
+  type BenchmarkWish,
+  type Result,
+} from '@gpu-actions/benchmark'
 import type { Host } from '@gpu-actions/host'
 import type { BenchmarkAction } from './action.ts'
 import { placeOf } from './place.ts'
@@ -20,9 +27,9 @@ export async function run(
   const { inputs, log, clock, signal, setOutput } = context
   const place = await placeOf(inputs, context.runDirectories)
   const records = context.runDirectories.open(place.id)
-  const pytorch = inputs.pytorch === 'image' ? undefined : inputs.pytorch
-  const wish = { ...inputs, pytorch, timeoutMs: inputs.timeout }
-  const { result, fault } = await runBenchmark(host, program, wish, { clock, log, records, signal }, place)
+  const ports = { clock, log, records, signal }
+  const wish = wishOf(inputs)
+  const { result, fault } = await runBenchmark(host, program, wish, ports, place)
   await records.write('result.json', result)
   const { metrics } = result
   setOutput('throughput', figure(metrics.throughput))
@@ -34,6 +41,36 @@ export async function run(
   setOutput('device', result.device)
   setOutput('result-path', join(records.path, 'result.json'))
   if (fault !== null) throw fault
+  tell(result, log)
+  for (const { name, asked } of furtherRuns(inputs.profile, wish)) {
+    log.info(`Profile ${inputs.profile}: now ${name}`)
+    const further = await runBenchmark(host, program, { ...wish, ...asked }, ports, place)
+    await records.write(`result-${name}.json`, further.result)
+    if (further.fault !== null) throw further.fault
+    tell(further.result, log)
+  }
+}
+
+/** What the inputs ask for; sizes that they leave open are the profile's. */
+function wishOf(inputs: Context['inputs']): BenchmarkWish {
+  const { epochs, stepsPerEpoch, batchSize, imageSize } = inputs
+  const { sizes, onCpu } = sizesOf(inputs.profile, { epochs, stepsPerEpoch, batchSize, imageSize })
+  return {
+    ...sizes,
+    onCpu,
+    mode: inputs.mode,
+    precision: inputs.precision,
+    memoryFormat: inputs.memoryFormat,
+    compile: inputs.compile,
+    gpus: inputs.gpus === 'all' ? 'all' : Number(inputs.gpus),
+    allowCpu: inputs.allowCpu,
+    python: inputs.python,
+    pytorch: inputs.pytorch === 'image' ? undefined : inputs.pytorch,
+    timeoutMs: inputs.timeout,
+  }
+}
+
+function tell(result: Result, log: Context['log']): void {
   log.notice(inOneSentence(result))
   if (!result.validity.valid) log.warning(['The figures should not be used:', ...result.validity.reasons].join('\n'))
 }
@@ -42,8 +79,13 @@ export async function run(
 const figure = (value: number | null): number | null => (value === null ? null : Number(value.toPrecision(6)))
 
 /** What was measured, where, and with which doubt. */
-export function inOneSentence({ device, workload, metrics }: Result): string {
+export function inOneSentence({ device, workload, metrics, scaling }: Result): string {
   const { mode, batchSize, imageSize, precision } = workload.actual ?? workload.asked
+  const compiled = workload.asked.compile === true ? ', compiled' : ''
+  const together =
+    scaling === null
+      ? ''
+      : ` × ${scaling.perGpu.length}${scaling.efficiency === null ? '' : ` (scaling efficiency ${(scaling.efficiency * 100).toFixed(0)} %)`}`
   const { throughput, throughputLow, throughputHigh } = metrics
   const speed = throughput === null ? 'no throughput' : `${formatThroughput(throughput)} images/s`
   const interval =
@@ -51,5 +93,5 @@ export function inOneSentence({ device, workload, metrics }: Result): string {
       ? ''
       : ` [${formatThroughput(throughputLow)}, ${formatThroughput(throughputHigh)}]`
   const where = device === 'cpu' ? 'the CPU (device: cpu)' : (device ?? 'an unknown device')
-  return `ResNet-50 ${mode === 'train' ? 'training' : 'inference'}: ${speed}${interval} on ${where}, ${precision}, batch ${batchSize}, ${imageSize} px`
+  return `ResNet-50 ${mode === 'train' ? 'training' : 'inference'}: ${speed}${interval} on ${where}${together}, ${precision}${compiled}, batch ${batchSize}, ${imageSize} px`
 }

@@ -19,10 +19,9 @@ describe('the inputs', () => {
   test('ask for the protocol of the reference unless told otherwise', () => {
     expect(read({ 'instance-id': 'i-0123456789abcdef0' })).toMatchObject({
       mode: 'train',
-      epochs: 1,
-      stepsPerEpoch: 200,
-      batchSize: 128,
-      imageSize: 224,
+      profile: 'standard',
+      compile: false,
+      gpus: '1',
       precision: 'auto',
       memoryFormat: 'channels_last',
       allowCpu: false,

@@ -43,15 +43,21 @@ export function resultOfJob(frame: JobFrame): Result {
     workload: {
       name: workload,
       version: null,
-      asked: { mode: 'train', ...asked, precision: null, memoryFormat: null },
+      asked: { mode: 'train', ...asked, precision: null, memoryFormat: null, compile: null, gpus: null },
       actual: null,
     },
     job,
     environment: null,
     flags: null,
     clock: null,
+    optimizer: null,
+    firstStep: null,
+    sanity: null,
     warmup: null,
     blocks: [],
+    alone: null,
+    ranks: null,
+    scaling: null,
     batchHalvings: [],
     metrics: {
       throughput: completed ? frame.throughput : null,
@@ -62,6 +68,8 @@ export function resultOfJob(frame: JobFrame): Result {
       images: null,
       peakMemoryBytes: null,
     },
+    interrupted: null,
+    notices: { throttled: [], xids: [] },
     validity: completed
       ? { valid: null, reasons: [unjudged] }
       : { valid: false, reasons: [`The run did not complete (${status}).`] },

@@ -1,23 +1,24 @@
 import * as v from 'valibot'
-import { actualSchema, blockEntries, blockSchema, warmupSchema } from './result.ts'
+import { spotNoticeEntries, telemetryEntries, throttledEntries, words, xidEntries } from './notices.ts'
+import {
+  actualSchema,
+  aloneSchema,
+  blockEntries,
+  blockSchema,
+  count,
+  firstStepSchema,
+  later,
+  list,
+  object,
+  positive,
+  rankSchema,
+  sanitySchema,
+  warmupSchema,
+} from './raw.ts'
 
-const count = v.pipe(v.number(), v.integer(), v.minValue(0))
 const seconds = v.nullable(v.pipe(v.number(), v.minValue(0)))
 const halving = { from: count, to: count }
-
-/** Longest text taken from a host into a record or a sentence. */
-const longest = 2000
-
-/** Text of a host on one line, without control characters, cut to a sane length: it ends up in logs and records. */
-const words = v.pipe(
-  v.string(),
-  v.transform(text =>
-    text
-      .replace(/\p{Cc}+/gu, ' ')
-      .trim()
-      .slice(0, longest),
-  ),
-)
+const loss = v.nullable(v.number())
 
 /** Never a GPU's name on a machine without one. */
 const deviceSchema = v.variant('backend', [
@@ -25,11 +26,31 @@ const deviceSchema = v.variant('backend', [
   v.object({ backend: v.picklist(['cuda', 'hip']), name: words }),
 ])
 
+const variant = v.picklist(['base', 'head'])
+
+const pairEntries = {
+  /** Each round has new processes. */
+  round: count,
+  first: variant,
+  /** Milliseconds of the steps of each half. */
+  baseMs: positive,
+  headMs: positive,
+}
+
+/** What a variant of a paired measurement told of itself, each in the order of time. */
+const variantSchema = v.object({
+  plan: v.pipe(v.array(v.object({ device: deviceSchema, actual: actualSchema })), v.minLength(1)),
+  environment: v.pipe(v.array(v.looseObject({ threads: count })), v.minLength(1)),
+})
+
 const eventSchema = v.variant('event', [
   v.object({ event: v.literal('start'), program: words, workloadVersion: count }),
   v.looseObject({ event: v.literal('environment'), importSeconds: seconds, threads: count }),
   v.object({ event: v.literal('plan'), device: deviceSchema, actual: actualSchema }),
   v.object({ event: v.literal('batch-halved'), ...halving }),
+  v.object({ event: v.literal('alone'), blocks: count }),
+  v.object({ event: v.literal('first-step'), ...firstStepSchema.pipe[0].entries }),
+  v.object({ event: v.literal('sanity'), steps: count, lossFirst: loss, lossLast: loss, seconds }),
   v.object({ event: v.literal('warmup'), step: count, of: count, stepMs: v.number() }),
   v.object({ event: v.literal('block'), index: count, of: count, ...blockEntries }),
   v.object({
@@ -38,11 +59,37 @@ const eventSchema = v.variant('event', [
     actual: actualSchema,
     flags: v.record(v.string(), v.boolean()),
     clock: v.picklist(['device-events', 'monotonic']),
+    optimizer: later(words),
+    firstStep: later(firstStepSchema),
+    sanity: later(sanitySchema),
     warmup: warmupSchema,
+    alone: later(aloneSchema),
+    ranks: later(list(rankSchema)),
     blocks: v.pipe(v.array(blockSchema), v.minLength(1)),
     durationSeconds: v.pipe(v.number(), v.minValue(0)),
     peakMemoryBytes: v.nullable(count),
   }),
+  v.object({
+    event: v.literal('variant'),
+    name: variant,
+    round: count,
+    of: count,
+    device: deviceSchema,
+    actual: actualSchema,
+  }),
+  v.object({ event: v.literal('pair'), index: count, of: count, ...pairEntries }),
+  v.object({
+    event: v.literal('paired-result'),
+    workload: v.object({ name: words, version: count }),
+    pairSteps: count,
+    orderSeed: count,
+    variants: v.object({ base: variantSchema, head: variantSchema }),
+    pairs: list(object(pairEntries)),
+  }),
+  v.object({ event: v.literal('telemetry'), ...telemetryEntries }),
+  v.object({ event: v.literal('throttled'), ...throttledEntries }),
+  v.object({ event: v.literal('xid'), ...xidEntries }),
+  v.object({ event: v.literal('spot-notice'), ...spotNoticeEntries }),
   v.object({ event: v.literal('error'), kind: words, message: words, faults: v.array(words) }),
 ])
 

@@ -1,67 +1,34 @@
 import { OutsideFault, UserFault, formatDuration } from '@gpu-actions/action-kit/ports'
 import type { JobEnd } from '@gpu-actions/host'
 import * as v from 'valibot'
-import type { BenchmarkEvent, EventOf } from './events.ts'
-import { doubtsOf, metricsOf } from './judge.ts'
+import { doubtsOfRecord } from './doubts.ts'
+import type { EventOf } from './events.ts'
+import { metricsOf } from './judge.ts'
+import type { Interruption } from './notices.ts'
 import { askedSchema, type Block, type Result, type Status } from './result.ts'
+import { scalingOf } from './scaling.ts'
+import type { Told } from './told.ts'
 import type { BenchmarkWish } from './wish.ts'
-
-/** What the host program has told so far. */
-export interface Told {
-  readonly start: EventOf<'start'> | null
-  readonly environment: EventOf<'environment'> | null
-  readonly plan: EventOf<'plan'> | null
-  readonly halvings: readonly EventOf<'batch-halved'>[]
-  readonly blocks: readonly EventOf<'block'>[]
-  readonly result: EventOf<'result'> | null
-  readonly error: EventOf<'error'> | null
-  /** The last lines that were no events: where a crash says what it was. */
-  readonly lastWords: readonly string[]
-}
-
-export const nothingTold: Told = {
-  start: null,
-  environment: null,
-  plan: null,
-  halvings: [],
-  blocks: [],
-  result: null,
-  error: null,
-  lastWords: [],
-}
-
-const keptWords = 5
-
-/** Adds a line that was no event. */
-export const hearText = (told: Told, text: string): Told =>
-  text.trim() === '' ? told : { ...told, lastWords: [...told.lastWords, text.trim().slice(0, 300)].slice(-keptWords) }
-
-/** Adds an event. A new plan starts the run over: blocks of a batch that did not fit are not kept. */
-export function hear(told: Told, event: BenchmarkEvent): Told {
-  switch (event.event) {
-    case 'start':
-      return { ...told, start: event }
-    case 'environment':
-      return { ...told, environment: event }
-    case 'plan':
-      return { ...told, plan: event, blocks: [] }
-    case 'batch-halved':
-      return { ...told, halvings: [...told.halvings, event] }
-    case 'block':
-      return { ...told, blocks: [...told.blocks, event] }
-    case 'result':
-      return { ...told, result: event }
-    case 'error':
-      return { ...told, error: event }
-    case 'warmup':
-      return told
-  }
-}
 
 /** How a run ended: with which status, and for every status but `completed` with whose fault. */
 export interface Ending {
   readonly status: Status
   readonly fault: Error | null
+}
+
+/**
+ * The same end of a run whose spot machine was taken back: whatever its last words were, that is why it did not
+ * complete. One that completed before its machine went was not interrupted; neither was one that was cancelled.
+ */
+export function interruptedEnding(ending: Ending, interruption: Interruption | null, host: string): Ending {
+  if (interruption === null || ending.status === 'completed' || ending.status === 'cancelled') return ending
+  const when = interruption.time === null ? '' : ` at ${interruption.time}`
+  const fault = new OutsideFault({
+    what: `The benchmark on ${host} was interrupted: the spot machine was taken back (${interruption.action}${when})`,
+    advice: 'Run the job again; `market: on-demand` is never taken back.',
+    cause: ending.fault,
+  })
+  return { status: 'interrupted', fault }
 }
 
 /** Reads the end of the job together with what the program said of it. */
@@ -136,6 +103,16 @@ function said({ kind, message, faults }: EventOf<'error'>, host: string): Error 
         `The GPU of ${host} failed in the benchmark: ${message}`,
         `${readLog}, and run the job again on another machine: a second failure there speaks against the software, not the GPU.`,
       )
+    case 'compile':
+      return outside(
+        `The benchmark on ${host} could not compile the model: ${message}`,
+        `Set \`compile: false\`, or choose another version of PyTorch; compiling needs a C++ compiler on the host, and on a GPU Triton. ${readLog}.`,
+      )
+    case 'rank':
+      return outside(
+        `One of the processes of the benchmark on ${host} died: ${message}`,
+        `${readLog}; with \`gpus: 1\` only one GPU is measured.`,
+      )
     case 'no-torch':
       return outside(
         `The benchmark on ${host} found no PyTorch: ${message}`,
@@ -155,6 +132,7 @@ export interface Frame {
   /** When the program was started; null when it never was. */
   readonly programAt: number | null
   readonly endedAt: number
+  readonly interruption: Interruption | null
 }
 
 /** The record of a run, whatever became of it. */
@@ -162,9 +140,9 @@ export function resultOf(frame: Frame, told: Told, ending: Ending): Result {
   const { result, plan, environment } = told
   const actual = result?.actual ?? plan?.actual ?? null
   const blocks = (result?.blocks ?? told.blocks).map(rawBlock)
-  const doubts = doubtsOf(ending.status, frame.wish.mode, blocks)
   const { event: _, ...hostFacts } = environment ?? { event: null }
-  return {
+  const ranks = result?.ranks ?? null
+  const record: Omit<Result, 'validity'> = {
     schema: 'gpu-actions/result@1',
     status: ending.status,
     leaseId: frame.leaseId,
@@ -181,21 +159,40 @@ export function resultOf(frame: Frame, told: Told, ending: Ending): Result {
     environment: environment === null ? null : hostFacts,
     flags: result?.flags ?? null,
     clock: result?.clock ?? null,
+    optimizer: result?.optimizer ?? null,
+    firstStep: result?.firstStep ?? firstStepOf(told),
+    sanity: result?.sanity ?? null,
     warmup: result?.warmup ?? null,
     blocks,
+    alone: result?.alone ?? null,
+    ranks,
+    scaling:
+      ranks === null || actual === null ? null : scalingOf(blocks, ranks, result?.alone ?? null, actual.batchSize),
     batchHalvings: told.halvings.map(({ from, to }) => ({ from, to })),
     metrics: metricsOf({
       blocks,
-      batchSize: actual?.batchSize ?? null,
+      batchSize: actual === null ? null : actual.batchSize * actual.gpus,
       durationSeconds: result?.durationSeconds ?? null,
       peakMemoryBytes: result?.peakMemoryBytes ?? null,
     }),
-    validity: { valid: doubts.length === 0, reasons: doubts },
+    interrupted: frame.interruption,
+    notices: {
+      throttled: told.throttled.map(({ event: _event, ...notice }) => notice),
+      xids: told.xids.map(({ event: _event, ...notice }) => notice),
+    },
     error: ending.fault === null ? null : inWords(ending.fault),
     setupSeconds: frame.programAt === null ? null : Math.max(0, frame.programAt - frame.startedAt) / 1000,
     startedAt: new Date(frame.startedAt).toISOString(),
     endedAt: new Date(frame.endedAt).toISOString(),
   }
+  const doubts = doubtsOfRecord(record, actual?.mode ?? frame.wish.mode)
+  return { ...record, validity: { valid: doubts.length === 0, reasons: doubts } }
+}
+
+function firstStepOf({ firstStep, alone }: Told): Result['firstStep'] {
+  if (firstStep === null || alone) return null
+  const { event: _, ...told } = firstStep
+  return told
 }
 
 const rawBlock = ({ stepMs, wallMs, lossFirst, lossLast }: Block): Block => ({ stepMs, wallMs, lossFirst, lossLast })

@@ -1,17 +1,28 @@
 import * as v from 'valibot'
+import { interruptionSchema, noticesSchema } from './notices.ts'
+import {
+  actualSchema,
+  aloneSchema,
+  blockSchema,
+  count,
+  firstStepSchema,
+  later,
+  list,
+  measured,
+  object,
+  rankSchema,
+  sanitySchema,
+  warmupSchema,
+} from './raw.ts'
 import { memoryFormats, modes, precisions } from './words.ts'
 
-const object = <const E extends v.ObjectEntries>(entries: E) => v.pipe(v.object(entries), v.readonly())
-const list = <S extends v.GenericSchema>(item: S) => v.pipe(v.array(item), v.readonly())
-const count = v.pipe(v.number(), v.integer(), v.minValue(0))
-const positive = v.pipe(v.number(), v.minValue(Number.MIN_VALUE))
-/** Missing is null, never 0. */
-const measured = v.nullable(v.pipe(v.number(), v.minValue(0)))
+export type { Actual, Block } from './raw.ts'
+
 /** UTC, ISO 8601. */
 const instant = v.pipe(v.string(), v.isoTimestamp())
-const loss = v.nullable(v.number())
 
-export const statuses = ['completed', 'failed', 'timed-out', 'cancelled'] as const
+/** `interrupted`: the spot machine was taken back. */
+export const statuses = ['completed', 'failed', 'timed-out', 'cancelled', 'interrupted'] as const
 
 /** What was asked for. */
 export const askedSchema = object({
@@ -25,6 +36,8 @@ export const askedSchema = object({
   precision: v.picklist(precisions),
   memoryFormat: v.picklist(memoryFormats),
   allowCpu: v.boolean(),
+  compile: v.optional(v.boolean(), false),
+  gpus: v.optional(v.union([count, v.literal('all')]), 1),
 })
 
 /**
@@ -37,6 +50,8 @@ export const askedOfAnyoneSchema = object({
   imageSize: v.nullable(count),
   precision: v.nullable(v.picklist(precisions)),
   memoryFormat: v.nullable(v.picklist(memoryFormats)),
+  compile: later(v.boolean()),
+  gpus: later(v.union([count, v.literal('all')])),
 })
 
 /** The job of a cluster that ran the benchmark, as far as the cluster's API told of it. */
@@ -53,45 +68,11 @@ export const clusterJobSchema = object({
   exitCode: v.nullable(v.number()),
 })
 
-/** What was run: the batch may have been halved, `auto` has become a precision. */
-export const actualSchema = object({
-  mode: v.picklist(modes),
-  batchSize: positive,
-  imageSize: positive,
-  precision: v.picklist(precisions),
-  memoryFormat: v.picklist(memoryFormats),
-  learningRate: v.number(),
-  lossScale: v.number(),
-  blocks: count,
-  stepsPerBlock: count,
-  /** CPU threads that PyTorch used. */
-  threads: count,
-  seed: count,
-})
-
-export const warmupSchema = object({
-  stepMs: list(positive),
-  seconds: measured,
-  /** Whether the last steps showed no trend; null with fewer than ten steps. */
-  settled: v.nullable(v.boolean()),
-  lossFirst: loss,
-  lossLast: loss,
-})
-
-export const blockEntries = {
-  /** Milliseconds of each step: device events on a GPU, the monotonic clock on a CPU. */
-  stepMs: v.pipe(v.array(positive), v.minLength(1), v.readonly()),
-  /** Milliseconds from the block's first step to its one synchronisation. */
-  wallMs: positive,
-  /** On the block's own batch, before its first and before its last step; null for inference, or when not finite. */
-  lossFirst: loss,
-  lossLast: loss,
-}
-
-export const blockSchema = object(blockEntries)
-
 export const metricsSchema = object({
-  /** Images per second: median over blocks of batch size ÷ median step; the API's one figure for a cluster's job. */
+  /**
+   * Images per second of all GPUs together: median over blocks of batch size ÷ median step; the API's one figure for a
+   * cluster's job.
+   */
   throughput: measured,
   /** 95 % interval of `throughput` within this run. */
   throughputLow: measured,
@@ -106,9 +87,21 @@ export const metricsSchema = object({
   peakMemoryBytes: measured,
 })
 
+/** Several GPUs, in images per second. */
+export const scalingSchema = object({
+  /** Of each GPU, by rank, while all ran: median over blocks. */
+  perGpu: list(measured),
+  /** Of the first GPU with the machine to itself; null when it was not measured. */
+  alone: measured,
+  /** All together against that many times one alone: 1 is no loss. */
+  efficiency: measured,
+  /** Whether all GPUs held the same parameters after the training; null for inference. */
+  sameParameters: v.nullable(v.boolean()),
+})
+
 /**
- * What one run on one host measured: `result.json`. The schema stays `@1` with `job` added: a record without it is one
- * of a host, as all were before, and reads as that.
+ * What one run on one host measured: `result.json`. The schema stays `@1` with fields added: a record without them reads
+ * as one of a host (`job`), on one GPU, that was not interrupted.
  */
 export const resultSchema = object({
   schema: v.literal('gpu-actions/result@1'),
@@ -132,12 +125,26 @@ export const resultSchema = object({
   /** What decides which kernels ran, as PyTorch held it. */
   flags: v.nullable(v.record(v.string(), v.boolean())),
   clock: v.nullable(v.picklist(['device-events', 'monotonic'])),
+  /** Which of its SGD kernels PyTorch had: fused, foreach or single-tensor; null for inference. */
+  optimizer: later(v.string()),
+  /** Never in the throughput. */
+  firstStep: later(firstStepSchema),
+  /** null for inference, or when it was left out. */
+  sanity: later(sanitySchema),
   warmup: v.nullable(warmupSchema),
   /** The finished blocks, those of a run that ended early included. */
   blocks: list(blockSchema),
+  /** With more than one GPU only. */
+  alone: later(aloneSchema),
+  ranks: later(list(rankSchema)),
+  scaling: later(scalingSchema),
   /** Batches that did not fit into memory, in order. */
   batchHalvings: list(object({ from: count, to: count })),
   metrics: metricsSchema,
+  /** The notice, or the reason of the machine's end, that a spot machine is taken back; null without one. */
+  interrupted: later(interruptionSchema),
+  /** What the host said of itself meanwhile. */
+  notices: v.optional(noticesSchema, { throttled: [], xids: [] }),
   /**
    * Each reason is a sentence; valid means that there is none. null: nobody can tell, because there is nothing to judge
    * by; the reasons say what is not there.
@@ -154,8 +161,7 @@ export const resultSchema = object({
 export type Result = v.InferOutput<typeof resultSchema>
 export type Asked = v.InferOutput<typeof askedSchema>
 export type ClusterJob = v.InferOutput<typeof clusterJobSchema>
-export type Actual = v.InferOutput<typeof actualSchema>
-export type Block = v.InferOutput<typeof blockSchema>
+export type Scaling = v.InferOutput<typeof scalingSchema>
 export type Metrics = v.InferOutput<typeof metricsSchema>
 export type Status = Result['status']
 

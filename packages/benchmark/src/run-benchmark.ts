@@ -2,10 +2,12 @@ import { messageOf, type Clock, type Log, type Records } from '@gpu-actions/acti
 import { quote, type Host, type JobEnd, type RunningJob } from '@gpu-actions/host'
 import { lineReader, type Line } from './events.ts'
 import { installTorch } from './install.ts'
-import { endingOf, hear, hearText, nothingTold, resultOf, type Ending, type Told } from './outcome.ts'
-import { progressTeller } from './progress.ts'
+import type { Interruption } from './notices.ts'
+import { endingOf, interruptedEnding, resultOf, type Ending } from './outcome.ts'
+import { alarmTeller, progressTeller } from './progress.ts'
 import { prepareWorkplace, type Workplace } from './python.ts'
 import type { Result } from './result.ts'
+import { hear, hearText, nothingTold, type Told } from './told.ts'
 import { buildArguments, type BenchmarkWish } from './wish.ts'
 
 export interface BenchmarkPorts {
@@ -14,6 +16,11 @@ export interface BenchmarkPorts {
   readonly records: Pick<Records, 'appendLog'>
   /** Aborts when the run is to be cancelled. */
   readonly signal: AbortSignal
+  /**
+   * Whether the cloud took the machine back, asked when a run did not complete and its host had heard of nothing: the
+   * code of the machine's `StateReason` (such as `Server.SpotInstanceTermination`), or null.
+   */
+  readonly takenBack?: () => Promise<string | null>
 }
 
 /** A run and, unless it completed, whose fault that was. */
@@ -46,9 +53,11 @@ export async function runBenchmark(
   const startedAt = ports.clock.now()
   const listener = listen(ports)
   let programAt: number | null = null
-  const finish = (ending: Ending): BenchmarkRun => {
+  const finish = async (found: Ending): Promise<BenchmarkRun> => {
     const endedAt = ports.clock.now()
-    const frame = { wish, host: host.name, leaseId: place.leaseId, startedAt, programAt, endedAt }
+    const interruption = await interruptionOf(found, listener.told(), ports)
+    const ending = interruptedEnding(found, interruption, host.name)
+    const frame = { wish, host: host.name, leaseId: place.leaseId, startedAt, programAt, endedAt, interruption }
     return { result: resultOf(frame, listener.told(), ending), fault: ending.fault }
   }
   try {
@@ -58,12 +67,27 @@ export async function runBenchmark(
       return followToItsEnd(job, ports, listener.hear)
     })
     await listener.end()
-    return finish(endingOf(end, listener.told(), wish, host.name))
+    return await finish(endingOf(end, listener.told(), wish, host.name))
   } catch (thrown) {
     const status = ports.signal.aborted ? 'cancelled' : 'failed'
     await listener.end()
     return finish({ status, fault: thrown instanceof Error ? thrown : new Error(messageOf(thrown)) })
   }
+}
+
+/** The host's own notice; else, for a run that failed, what the cloud says of its machine. */
+async function interruptionOf(
+  { status }: Ending,
+  { spotNotice }: Told,
+  { takenBack, log }: BenchmarkPorts,
+): Promise<Interruption | null> {
+  if (spotNotice !== null) return { action: spotNotice.action, time: spotNotice.time, source: 'notice' }
+  if (takenBack === undefined || (status !== 'failed' && status !== 'timed-out')) return null
+  const reason = await takenBack().catch((error: unknown) => {
+    log.warning(`Whether the machine was taken back is not known: ${messageOf(error)}`)
+    return null
+  })
+  return reason === null ? null : { action: reason, time: null, source: 'state-reason' }
 }
 
 /** Works with a Python that has the PyTorch that was asked for, in a folder on the host that is removed afterwards. */
@@ -171,6 +195,7 @@ function listen(ports: BenchmarkPorts): Listener {
   const keeper = keep(ports, logName)
   const reader = lineReader()
   const tell = progressTeller()
+  const alarm = alarmTeller()
   let told = nothingTold
   let foreign: string[] = []
   const showForeign = (): void => {
@@ -187,6 +212,8 @@ function listen(ports: BenchmarkPorts): Listener {
         told = hear(told, line.event)
         const sentence = tell(line.event)
         if (sentence !== undefined) log.info(sentence)
+        const warning = alarm(line.event)
+        if (warning !== undefined) log.warning(warning)
       }
     }
     showForeign()

@@ -2,3 +2,4 @@
 export const modes = ['train', 'inference'] as const
 export const precisions = ['auto', 'bf16', 'fp16', 'fp32', 'tf32'] as const
 export const memoryFormats = ['channels_last', 'contiguous'] as const
+export const profileNames = ['quick', 'standard', 'full'] as const

@@ -1,7 +1,19 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { lineReader, readLine, type Line } from '../src/events.ts'
-import { block, environment, lines, plan, result, wholeRun } from './told.ts'
+import {
+  block,
+  environment,
+  lines,
+  plan,
+  result,
+  spotNotice,
+  telemetry,
+  throttled,
+  twoRanks,
+  wholeRun,
+  xid,
+} from './told.ts'
 
 const readAll = (pieces: readonly string[]): readonly Line[] => {
   const reader = lineReader()
@@ -65,6 +77,19 @@ describe('a line', () => {
   test('keeps the names of environment variables', () => {
     const line = readLine(JSON.stringify(environment))
     expect(line).toMatchObject({ event: { flags: { OMP_NUM_THREADS: '2' }, torch: { gitVersion: 'd0f2af8' } } })
+  })
+
+  test.each([
+    ['what the host says of itself', [telemetry, throttled, xid, spotNotice]],
+    ['a run on two GPUs', twoRanks()],
+  ])('of %s is an event', (_, events) => {
+    for (const event of events) expect(readLine(JSON.stringify(event))).toMatchObject({ kind: 'event' })
+  })
+
+  test('has null for what telemetry could not read', () => {
+    expect(readLine(JSON.stringify(telemetry))).toMatchObject({
+      event: { gpus: [{ smClockMhz: null, pcieWidth: null }, { utilization: null }], memoryUsedBytes: null },
+    })
   })
 
   test.each([

@@ -4,7 +4,19 @@ import type { Host, HostJob, JobEnd } from '@gpu-actions/host'
 import { parseResult } from '../src/result.ts'
 import { runBenchmark, type BenchmarkRun } from '../src/run-benchmark.ts'
 import type { BenchmarkWish } from '../src/wish.ts'
-import { block, environment, lines, plan, start, warmup, wholeRun } from './told.ts'
+import {
+  block,
+  environment,
+  lines,
+  plan,
+  spotNotice,
+  start,
+  throttled,
+  twoRanks,
+  warmup,
+  wholeRun,
+  xid,
+} from './told.ts'
 
 const wish: BenchmarkWish = {
   mode: 'train',
@@ -15,6 +27,8 @@ const wish: BenchmarkWish = {
   precision: 'auto',
   memoryFormat: 'channels_last',
   allowCpu: true,
+  compile: false,
+  gpus: 1,
   timeoutMs: 60_000,
 }
 
@@ -30,6 +44,8 @@ interface Scene {
   readonly follow?: (cancel: AbortController) => Promise<JobEnd>
   readonly wish?: Partial<BenchmarkWish>
   readonly appendLog?: () => Promise<void>
+  /** What the cloud says of the machine. */
+  readonly takenBack?: () => Promise<string | null>
 }
 
 /** A host that answers as told, and what was done with it. */
@@ -82,7 +98,13 @@ async function play(scene: Scene) {
     host,
     new Uint8Array([1]),
     { ...wish, ...scene.wish },
-    { clock, log: logPort, records: { appendLog }, signal: cancel.signal },
+    {
+      clock,
+      log: logPort,
+      records: { appendLog },
+      signal: cancel.signal,
+      ...(scene.takenBack === undefined ? {} : { takenBack: scene.takenBack }),
+    },
     { leaseId: '1-1-abcdefgh' },
   )
   return { ...run, seen, said, log }
@@ -101,11 +123,16 @@ describe('a run that completes', () => {
       device: 'cpu',
       backend: 'cpu',
       clock: 'monotonic',
-      workload: { name: 'resnet50-v1.5', version: 1, asked: { precision: 'auto' }, actual: { precision: 'fp32' } },
+      workload: { name: 'resnet50-v1.5', version: 2, asked: { precision: 'auto' }, actual: { precision: 'fp32' } },
       environment: { torch: { version: '2.15.0' }, gpu: null },
       metrics: { latencyMs: 105, images: 80, peakMemoryBytes: null },
       validity: { valid: true, reasons: [] },
       error: null,
+      optimizer: 'fused',
+      firstStep: { seconds: 1.9, compileSeconds: null },
+      sanity: { losses: [7, 5, 4, 3, 2.5, 2, 1.8, 1.6, 1.4, 1.25] },
+      scaling: null,
+      interrupted: null,
     })
     expect(result.blocks.map(({ stepMs }) => stepMs)).toEqual(Array.from({ length: 5 }, () => [100, 110]))
     expect(result.metrics.throughput).toBeCloseTo(8000 / 105, 6)
@@ -137,6 +164,92 @@ describe('a run that completes', () => {
     const { result, said } = await play({ appendLog: () => Promise.reject(new Error('no space left')) })
     expect(result.status).toBe('completed')
     expect(said.warnings[0]).toContain('no space left')
+  })
+})
+
+describe('a run on two GPUs', () => {
+  test('counts the images of both, and compares them with one alone', async () => {
+    const { result, said } = await play({ output: lines(twoRanks()), wish: { gpus: 2 } })
+    expect(parseResult(JSON.parse(JSON.stringify(result)))).toEqual(result)
+    expect(result.metrics).toMatchObject({ images: 160 })
+    expect(result.metrics.throughput).toBeCloseTo(16_000 / 105, 6)
+    expect(result.scaling).toMatchObject({ alone: 160, sameParameters: true })
+    expect(result.scaling?.perGpu).toEqual([8000 / 105, 8000 / 105])
+    expect(result.scaling?.efficiency).toBeCloseTo(16_000 / 105 / 320, 6)
+    expect(result.validity).toEqual({ valid: true, reasons: [] })
+    expect(said.info).toContain('All 2 GPUs together')
+  })
+
+  test('that trained different models is not valid', async () => {
+    const { result } = await play({ output: lines(twoRanks('b'.repeat(64))) })
+    expect(result.scaling?.sameParameters).toBe(false)
+    expect(result.validity.reasons.join()).toContain('different parameters')
+  })
+
+  test('that dies while one is measured alone has no blocks', async () => {
+    const error = { event: 'error', kind: 'rank', message: 'Rank 1 of 2: killed by SIGKILL', faults: [] }
+    const output = lines([...twoRanks().slice(0, 8), error])
+    const { result, fault } = await play({ output, end: { how: 'exited', exitCode: 10 } })
+    expect(result.blocks).toEqual([])
+    expect(result.metrics.throughput).toBeNull()
+    expect(String(fault)).toContain('Rank 1 of 2: killed by SIGKILL')
+  })
+})
+
+describe('a spot machine that is taken back', () => {
+  test('leaves a run that is interrupted, and has no figure to use', async () => {
+    const output = lines([start, environment, plan, warmup, block(1), spotNotice, block(2)])
+    const { result, fault, said } = await play({ output, end: { how: 'lost', reason: 'the machine is gone' } })
+    expect(result).toMatchObject({
+      status: 'interrupted',
+      interrupted: { action: 'terminate', time: '2026-11-03T00:02:00Z', source: 'notice' },
+      validity: { valid: false },
+    })
+    expect(result.validity.reasons).toEqual([
+      'The run was interrupted: the spot machine was taken back (terminate at 2026-11-03T00:02:00Z). There is no figure to use.',
+    ])
+    expect(String(fault)).toContain('was interrupted')
+    expect(said.warnings.join()).toContain('The spot machine is taken back')
+  })
+
+  test('is recognised by what the cloud says of it, too', async () => {
+    const takenBack = () => Promise.resolve('Server.SpotInstanceTermination')
+    const { result } = await play({ output: partial, end: { how: 'lost', reason: 'no answer' }, takenBack })
+    expect(result).toMatchObject({
+      status: 'interrupted',
+      interrupted: { action: 'Server.SpotInstanceTermination', time: null, source: 'state-reason' },
+    })
+  })
+
+  test('is not made up when the cloud cannot tell', async () => {
+    const takenBack = () => Promise.reject(new Error('not authorized'))
+    const { result, said } = await play({ output: partial, end: { how: 'lost', reason: 'no answer' }, takenBack })
+    expect(result).toMatchObject({ status: 'failed', interrupted: null })
+    expect(said.warnings.join()).toContain('not authorized')
+  })
+
+  test('does not undo a run that completed before it went', async () => {
+    const { result } = await play({ output: lines([...wholeRun, spotNotice]) })
+    expect(result).toMatchObject({
+      status: 'completed',
+      interrupted: { action: 'terminate' },
+      validity: { valid: true },
+    })
+  })
+})
+
+describe('what the host says of its GPUs', () => {
+  test('becomes a warning once, goes into the record, and makes the run invalid', async () => {
+    const hot = [...wholeRun.slice(0, -1), throttled, throttled, xid, ...wholeRun.slice(-1)]
+    const { result, said } = await play({ output: lines(hot) })
+    expect(said.warnings).toEqual([
+      'GPU 0 is slowed down by its hardware because it is hot',
+      'The kernel reports Xid 79 of GPU PCI:0000:00:1e: GPU has fallen off the bus.',
+    ])
+    expect(result.notices.xids).toMatchObject([{ code: 79 }])
+    expect(result.notices.throttled).toHaveLength(2)
+    expect(result.validity.valid).toBe(false)
+    expect(result.validity.reasons.join()).toContain('Xid 79')
   })
 })
 
