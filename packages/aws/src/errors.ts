@@ -10,6 +10,8 @@ const byCode = new Map<string, AwsFault>([
   ['InsufficientCapacity', 'capacity'],
   ['UnfulfillableCapacity', 'capacity'],
   ['ReservationCapacityExceeded', 'capacity'],
+  // A block that has not started yet is there later, as free machines are.
+  ['InvalidCapacityReservationState.PendingActivation', 'capacity'],
   ['SpotMaxPriceTooLow', 'price'],
   ['Unsupported', 'zone'],
   ['InsufficientFreeAddressesInSubnet', 'subnet'],
@@ -58,6 +60,7 @@ const byCode = new Map<string, AwsFault>([
   ['InvalidSpotInstanceRequestID.NotFound', 'not-found'],
   ['InvalidCapacityReservationId.NotFound', 'invalid'],
   ['InvalidCapacityReservationId.Malformed', 'invalid'],
+  ['InvalidCapacityReservationState', 'invalid'],
   ['ParameterNotFound', 'not-found'],
   ['NoSuchResourceException', 'not-found'],
   ['NotFoundException', 'not-found'],
@@ -132,8 +135,47 @@ const expired: ReadonlySet<string> = new Set(['ExpiredToken', 'ExpiredTokenExcep
 const quotaLink = (region: string): string =>
   `https://${region}.console.aws.amazon.com/servicequotas/home/services/ec2/quotas`
 
+/** What to do about codes for which their class says too little. */
+const adviceByCode = new Map<string, (region: string) => string>([
+  [
+    'AuthFailure.ServiceLinkedRoleCreationNotPermitted',
+    () =>
+      'The first spot machine of an account needs the role AWSServiceRoleForEC2Spot: an administrator makes it once with `aws iam create-service-linked-role --aws-service-name spot.amazonaws.com`. Or set market to on-demand.',
+  ],
+  [
+    'InvalidCapacityReservationState.PendingActivation',
+    () => 'The capacity block has not started yet: start the job at its start.',
+  ],
+  [
+    'ReservationCapacityExceeded',
+    () => 'Every machine of the reservation is in use: wait until one ends, or launch without capacity-reservation-id.',
+  ],
+  [
+    'InvalidCapacityReservationState',
+    () =>
+      'The reservation is not active (any more): see it in the EC2 console, or launch without capacity-reservation-id.',
+  ],
+  [
+    'InvalidCapacityReservationId.NotFound',
+    region => `Check capacity-reservation-id: it is not in ${region}, or not shared with this account.`,
+  ],
+  [
+    'MaxSpotInstanceCountExceeded',
+    region =>
+      `Raise the spot quota of this instance family in ${region}: ${quotaLink(region)}. Spot machines that ended a moment ago still count for some minutes.`,
+  ],
+  ['VolumeLimitExceeded', region => `Raise the quota of EBS storage in ${region}, or set a smaller volume-size.`],
+  [
+    'InvalidAMIID.NotFound',
+    region =>
+      `Check the image: it is not in ${region}, not shared with this account, or a policy of allowed images hides it.`,
+  ],
+])
+
 /** What to do about a class of failure, as a sentence. */
 export function adviceFor(error: unknown, call: Call): string {
+  const own = adviceByCode.get(codeOf(error))
+  if (own !== undefined) return own(call.region)
   switch (faultOf(error)) {
     case 'capacity':
       return 'AWS has none of these machines free right now: name more instance types or more subnets (zones), or try again later.'

@@ -33,6 +33,11 @@ describe('the class of an error', () => {
     ['IdempotentParameterMismatch', 400, 'token'],
     ['IdempotentInstanceTerminated', 400, 'token'],
     ['InvalidInstanceID.NotFound', 400, 'not-found'],
+    ['ReservationCapacityExceeded', 400, 'capacity'],
+    ['InvalidCapacityReservationState.PendingActivation', 400, 'capacity'],
+    ['InvalidCapacityReservationId.NotFound', 400, 'invalid'],
+    ['NoSuchResourceException', 400, 'not-found'],
+    ['IDPCommunicationErrorException', 400, 'server'],
     ['DryRunOperation', 412, 'dry-run'],
     ['InternalError', 500, 'server'],
     ['Unavailable', 503, 'server'],
@@ -71,6 +76,19 @@ describe('the words of an error', () => {
   test('a quota and a capacity fault differ, and the quota has a link', () => {
     expect(adviceFor(error('VcpuLimitExceeded', 400), call)).toContain('servicequotas')
     expect(adviceFor(error('InsufficientInstanceCapacity', 500), call)).toContain('none of these machines free')
+  })
+
+  test.each([
+    ['AuthFailure.ServiceLinkedRoleCreationNotPermitted', 'spot.amazonaws.com'],
+    ['InvalidCapacityReservationState.PendingActivation', 'has not started yet'],
+    ['ReservationCapacityExceeded', 'in use'],
+    ['MaxSpotInstanceCountExceeded', 'some minutes'],
+  ])('%s has advice of its own', (code, words) => expect(adviceFor(error(code, 400), call)).toContain(words))
+
+  test('what has words already keeps them, and its class is that of what it was made from', async () => {
+    const fault = outsideFault(error('ExpiredToken', 400), call)
+    await expect(calling(call, () => Promise.reject(fault))).rejects.toBe(fault)
+    expect(faultOf(fault)).toBe('credentials')
   })
 
   test('a cancelled call stays what it is', async () => {

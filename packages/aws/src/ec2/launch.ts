@@ -3,6 +3,7 @@ import { messageOf, OutsideFault, UserFault } from '@gpu-actions/action-kit/port
 import type { Intent, LaunchOutcome, Offer } from '@gpu-actions/lease'
 import { adviceFor, codeOf, faultOf, outsideFault, requestIdOf, type Call } from '../errors.ts'
 import type { ImageFacts } from './image.ts'
+import { quotaLink } from './quotas.ts'
 import { launchTags } from './tags.ts'
 import { makeUserData } from './user-data.ts'
 
@@ -110,7 +111,11 @@ const launchCall = (offer: Offer): Call => ({
 })
 
 /** An instance profile that was made a moment ago is not known everywhere yet; only the message tells this case. */
-function advice(error: unknown, call: Call): string {
+function advice(error: unknown, call: Call, offer: Offer): string {
+  if (faultOf(error) === 'quota' && offer.quota !== null && codeOf(error) !== 'VolumeLimitExceeded') {
+    const stale = offer.market === 'spot' ? ' Spot machines that ended a moment ago still count for some minutes.' : ''
+    return `Raise the quota ${offer.quota} in ${call.region}: ${quotaLink(call.region, offer.quota)}. Other zones do not help; another market or region may.${stale}`
+  }
   if (codeOf(error) === 'InvalidParameterValue' && /iamInstanceProfile/i.test(messageOf(error))) {
     return 'Check instance-profile-name; a profile that was just made can take two minutes to be known.'
   }
@@ -142,7 +147,7 @@ export async function launch(
       fault: fault === 'not-found' || fault === 'dry-run' ? 'invalid' : fault,
       code,
       message: fault === 'denied' ? outsideFault(error, call).message : message,
-      advice: advice(error, call),
+      advice: advice(error, call, offer),
       requestId: requestIdOf(error),
     }
   }

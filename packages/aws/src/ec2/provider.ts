@@ -96,7 +96,15 @@ export function isFinal(error: unknown): boolean {
 /** The credentials' own account, asked when first needed unless it is known already. */
 export function ec2Access(clientsFor: (region: string) => AwsClients, region: string, known?: string): Ec2Access {
   let account: Promise<string> | undefined = known === undefined ? undefined : Promise.resolve(known)
-  return { clientsFor, account: () => (account ??= accountOf(clientsFor(region))) }
+  return {
+    clientsFor,
+    account: () =>
+      (account ??= accountOf(clientsFor(region)).catch((error: unknown) => {
+        // One failure must not be the answer for ever: whoever ends machines asks again.
+        account = undefined
+        throw error
+      })),
+  }
 }
 
 /** EC2 as a whole. */
