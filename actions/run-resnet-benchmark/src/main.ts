@@ -14,6 +14,10 @@ await runAction(action, async context => {
     import('./run.ts'),
     import('@gpu-actions/benchmark/programs.pyz'),
   ])
-  const { host, close } = await openHost(inputs, { clock, log, environment: process.env, temp: context.run.temp })
-  await run(context, host, program).finally(close)
+  const opened = await openHost(inputs, { clock, log, environment: process.env, temp: context.run.temp })
+  try {
+    await run(context, opened.host, program)
+  } finally {
+    await opened.close()
+  }
 })

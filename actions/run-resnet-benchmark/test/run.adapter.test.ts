@@ -7,6 +7,8 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { readInputs, runDirectories, systemClock, UserFault, type Log } from '@gpu-actions/action-kit'
 import { parseResult } from '@gpu-actions/benchmark'
+import { startSshServer } from '../../../packages/host/test/ssh-server.ts'
+import { needsSshServer, withSshServer } from '../../../packages/host/test/with-ssh-server.ts'
 import { action } from '../src/action.ts'
 import { openHost } from '../src/hosts.ts'
 import { run } from '../src/run.ts'
@@ -28,7 +30,6 @@ beforeAll(async () => {
 afterAll(() => rm(temp, { recursive: true, force: true }))
 
 const tiny = {
-  local: 'true',
   python,
   'image-size': '32',
   'batch-size': '2',
@@ -36,8 +37,21 @@ const tiny = {
   'allow-cpu': 'true',
 }
 
-/** Runs the action's work on this machine, with real PyTorch. */
-async function measure(more: Readonly<Record<string, string>>, signal = new AbortController().signal) {
+interface Where {
+  /** The inputs that name the host. */
+  readonly host: Readonly<Record<string, string>>
+  /** Its run directory. */
+  readonly name: string
+}
+const here: Where = { host: { local: 'true' }, name: 'host-local' }
+
+/** Runs the action's work on this machine, or on the host that is given, with real PyTorch. */
+async function measure(
+  more: Readonly<Record<string, string>>,
+  { host: where, name }: Where = here,
+  onInfo: (line: string) => void = () => undefined,
+  signal = new AbortController().signal,
+) {
   const folder = await mkdtemp(join(temp, 'job-'))
   const outputs: Record<string, unknown> = {}
   const said = { info: [] as string[], notices: [] as string[] }
@@ -47,28 +61,51 @@ async function measure(more: Readonly<Record<string, string>>, signal = new Abor
     warning: ignore,
     error: ignore,
     untrusted: ignore,
-    info: message => void said.info.push(message),
+    info: message => {
+      said.info.push(message)
+      onInfo(message)
+    },
     notice: message => void said.notices.push(message),
     group: (_, work) => work(),
   }
-  const given: Readonly<Record<string, string>> = { ...tiny, ...more }
+  const given: Readonly<Record<string, string>> = { ...tiny, ...where, ...more }
   const inputs = readInputs(action, id => given[id] ?? '')
   const environment = { PATH: process.env['PATH'], HOME: folder, OMP_NUM_THREADS: '1', GOMP_SPINCOUNT: '0' }
-  const { host, close } = await openHost(inputs, { clock: systemClock, log, environment, temp: folder })
+  const opened = await openHost(inputs, { clock: systemClock, log, environment, temp: folder })
   const context = { inputs, log, clock: systemClock, signal, runDirectories: runDirectories(folder) }
-  const failure: unknown = await run(
-    { ...context, setOutput: (id, value) => void (outputs[id] = value) },
-    host,
-    program,
+  const setOutput = (id: string, value: unknown): void => void (outputs[id] = value)
+  const failure: unknown = await run({ ...context, setOutput }, opened.host, program).then(
+    () => undefined,
+    (error: unknown) => error,
   )
-    .finally(close)
-    .then(
-      () => undefined,
-      (error: unknown) => error,
-    )
-  const place = join(folder, 'gpu-actions', 'host-local')
+  await opened.close()
+  const place = join(folder, 'gpu-actions', name)
   const result = parseResult(JSON.parse(await readFile(join(place, 'result.json'), 'utf8')))
-  return { failure, outputs, said, result, place }
+  return { failure, outputs, said, result, place, folder }
+}
+
+/** Command lines of host programs that run here and have this word. */
+async function programsWith(word: string): Promise<readonly string[]> {
+  const pids = (await readdir('/proc')).filter(name => /^\d+$/.test(name))
+  const commands = await Promise.all(pids.map(pid => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')))
+  return commands.filter(command => command.includes('programs.pyz') && command.includes(word))
+}
+
+/** Cancels a run after its first block; it must leave its record, and soon nothing that runs. */
+async function cancelled(steps: string, where: Where): Promise<Awaited<ReturnType<typeof measure>>> {
+  const controller = new AbortController()
+  const onInfo = (line: string): void => {
+    if (line.startsWith('Block 1 of')) controller.abort(new Error('the job was cancelled'))
+  }
+  const measured = await measure({ 'steps-per-epoch': steps }, where, onInfo, controller.signal)
+  expect(measured.result.status).toBe('cancelled')
+  expect(measured.result.blocks.length).toBeGreaterThan(0)
+  // The step does not wait for what takes its time to end: the supervisor on the host sees to that.
+  const deadline = Date.now() + 30_000
+  while ((await programsWith(steps)).length > 0 && Date.now() < deadline)
+    await new Promise(resolve => setTimeout(resolve, 100))
+  expect(await programsWith(steps)).toEqual([])
+  return measured
 }
 
 needsPython('the benchmark on this machine, with real PyTorch ($GPU_ACTIONS_PYTHON)', () => {
@@ -106,13 +143,54 @@ needsPython('the benchmark on this machine, with real PyTorch ($GPU_ACTIONS_PYTH
       const { failure, result } = await measure({ 'steps-per-epoch': '100000', timeout: '10s' })
       expect(String(failure)).toContain('did not end within 10s')
       expect(result.status).toBe('timed-out')
-      const alive = await Promise.all(
-        (await readdir('/proc'))
-          .filter(name => /^\d+$/.test(name))
-          .map(pid => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')),
-      )
-      expect(alive.filter(command => command.includes('programs.pyz') && command.includes('100000'))).toEqual([])
+      expect(await programsWith('100000')).toEqual([])
     },
     deadlineMs,
   )
+})
+
+needsPython('the benchmark that is cancelled in mid-run, on this machine', () => {
+  test(
+    'leaves its record with the blocks it had, and nothing that runs',
+    async () => {
+      const { place } = await cancelled('203', here)
+      expect(await readFile(join(place, 'logs', 'benchmark.log'), 'utf8')).toContain('"event":"block"')
+    },
+    deadlineMs,
+  )
+})
+
+withSshServer(`over ssh, with ${needsSshServer}`, () => {
+  needsPython('the benchmark, with real PyTorch ($GPU_ACTIONS_PYTHON)', () => {
+    test(
+      'leaves a valid record under the name of the host, and no key behind; cancelled, nothing that runs',
+      async () => {
+        const server = await startSshServer()
+        try {
+          const host = {
+            'ssh-host': '127.0.0.1',
+            'ssh-port': String(server.port),
+            'ssh-user': server.user,
+            'ssh-key': server.privateKey,
+          }
+          const where = { host, name: 'host-127.0.0.1' }
+          const { failure, said, result, folder } = await measure({}, where)
+          expect(failure).toBeUndefined()
+          expect(result).toMatchObject({
+            status: 'completed',
+            leaseId: null,
+            host: `${server.user}@127.0.0.1 port ${server.port} over ssh`,
+          })
+          expect(result.blocks.map(({ stepMs }) => stepMs.length)).toEqual([1, 1, 1, 1, 1])
+          expect(said.notices[0]).toMatch(/host key of 127\.0\.0\.1 was taken as it came.*SHA256:/)
+          expect(said.notices[1]).toContain('images/s')
+          expect(await readdir(join(folder, 'gpu-actions-ssh'))).toEqual([])
+          await cancelled('204', { ...where, host: { ...host, 'ssh-host-key': server.hostKey } })
+        } finally {
+          await server.remove()
+        }
+      },
+      2 * deadlineMs,
+    )
+  })
 })
