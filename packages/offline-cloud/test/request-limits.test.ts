@@ -67,19 +67,19 @@ describe('the request limits', () => {
       fc.property(pauses, waits => {
         let now = 0
         const limits = createRequestLimits(() => now)
-        let passed = 0
-        let fullAt = 0
+        const moments: number[] = []
         for (const wait of waits) {
           now += wait
-          if (limits.admit(call('RunInstances'))) passed += 1
-          // From any moment at which the bucket may have been full: size 5, 2 a second.
-          expect(passed).toBeLessThanOrEqual(5 + (2 * (now - fullAt)) / 1000)
-          if (wait >= 2500) {
-            expect(limits.admit(call('RunInstances'))).toBe(true)
-            passed = 2
-            fullAt = now
-          }
+          if (limits.admit(call('RunInstances'))) moments.push(now)
         }
+        // Between any two of them: five that were there, two more for each second.
+        for (const [first, from] of moments.entries())
+          for (const [last, until] of moments.entries())
+            expect(last - first + 1).toBeLessThanOrEqual(last < first ? 0 : 5 + (2 * (until - from)) / 1000)
+        // A bucket that had time to fill up lets the next call pass.
+        const rested = waits.reduce((sum, wait) => sum + wait, 0) + 2500
+        now = rested
+        expect(limits.admit(call('RunInstances'))).toBe(true)
       }),
     )
   })

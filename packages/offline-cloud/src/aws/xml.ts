@@ -32,7 +32,7 @@ function element(name: string, value: Xml): string {
   let content = ''
   for (const key of Object.keys(value)) {
     const member = value[key]
-    if (key.startsWith('@')) attributes += ` ${key.slice(1)}="${escaped(String(member))}"`
+    if (key.startsWith('@') && typeof member === 'string') attributes += ` ${key.slice(1)}="${escaped(member)}"`
     else content += element(key, member)
   }
   return content === '' ? `<${name}${attributes}/>` : `<${name}${attributes}>${content}</${name}>`
