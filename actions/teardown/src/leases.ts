@@ -10,11 +10,14 @@ import {
   type Search,
 } from '@gpu-actions/lease'
 import type { action } from './action.ts'
+import { persist } from './search.ts'
 
 export type TeardownContext = ActionContext<typeof action.inputs, typeof action.outputs>
 
 /** The outcome of one lease: its receipt, or why there is none. */
 export type LeaseEnd = { readonly leaseId: string } & ({ readonly receipt: Receipt } | { readonly error: unknown })
+/** A region that could not be searched, in the place of the leases that may be there. */
+type Unanswered = Extract<LeaseEnd, { readonly error: unknown }>
 
 /**
  * Ends the machines of the leases that the inputs name, each lease in its own right: one that fails does not stop the
@@ -42,14 +45,24 @@ export async function endLeases(
   }
   const access = ec2Access(region => world.clientsFor(region), homeRegion)
   const provider = ec2Ending(access)
-  const leaseIds =
-    search === undefined ? job : await findLeases(context, { provider, access, regions, homeRegion }, search)
-  if (leaseIds.length === 0) {
+  const tools = { provider, access, regions, homeRegion }
+  const ends = new Map<string, Promise<LeaseEnd>>()
+  const begin = (leaseId: string): void => {
+    if (!ends.has(leaseId)) ends.set(leaseId, endOne(context, tools, leaseId, deadline))
+  }
+  if (search === undefined) job.forEach(begin)
+  if (context.inputs.leaseId !== undefined) begin(context.inputs.leaseId)
+  const unanswered =
+    search !== undefined && 'by' in search ? await findLeases(context, tools, search, deadline, begin) : []
+  const ended = await Promise.all(ends.values())
+  const [first] = unanswered
+  if (ended.length === 0 && first !== undefined) throw first.error
+  if (ended.length === 0) {
     log.info(
       `Nothing that is alive or ended lately was found in ${[homeRegion, ...regions.slice(1)].join(', ')}: nothing to end.`,
     )
   }
-  return Promise.all(leaseIds.map(leaseId => endOne(context, { provider, access, regions }, leaseId, deadline)))
+  return [...ended, ...unanswered]
 }
 
 /** The leases that have a record in this job's run directory. */
@@ -86,24 +99,44 @@ interface Tools {
   readonly regions: readonly string[]
 }
 
-const placesOf = async ({ access, regions }: Pick<Tools, 'access' | 'regions'>): Promise<readonly Place[]> => {
+/** Places in the account of the credentials. */
+const placesOf = async (
+  context: TeardownContext,
+  { access }: Pick<Tools, 'access'>,
+  regions: readonly string[],
+  deadline: number,
+): Promise<readonly Place[]> => {
   if (regions.length === 0) return []
-  const account = await access.account()
+  const account = await persist(context, deadline, () => access.account())
   return regions.map(region => ({ account, region }))
 }
 
-/** The ids of the leases that a search shows, and that of the input. */
+/**
+ * Looks for leases in every region in its own right, until each has answered; `begin` is told of a lease as soon as it
+ * is found, so that no region that does not answer keeps a machine of another one alive.
+ * @returns the regions that gave no answer
+ */
 async function findLeases(
   context: TeardownContext,
   tools: Tools & { readonly homeRegion: string },
-  search: Search | { readonly leaseId: string },
-): Promise<readonly string[]> {
-  if (!('by' in search)) return [search.leaseId]
+  search: Search,
+  deadline: number,
+  begin: (leaseId: string) => void,
+): Promise<readonly Unanswered[]> {
   const regions = tools.regions.length > 0 ? tools.regions : [tools.homeRegion]
-  const machines = await tools.provider.find(search, await placesOf({ access: tools.access, regions }))
-  const given = context.inputs.leaseId === undefined ? [] : [context.inputs.leaseId]
-  const found = machines.flatMap(machine => (machine.leaseId === null ? [] : [machine.leaseId]))
-  return [...new Set([...given, ...found])]
+  const places = await placesOf(context, tools, regions, deadline)
+  const failures = await Promise.all(
+    places.map(async place => {
+      try {
+        const machines = await persist(context, deadline, () => tools.provider.find(search, [place]))
+        for (const { leaseId } of machines) if (leaseId !== null) begin(leaseId)
+        return []
+      } catch (error) {
+        return [{ leaseId: `of ${place.region}, which gave no answer`, error }]
+      }
+    }),
+  )
+  return failures.flat()
 }
 
 async function endOne(context: TeardownContext, tools: Tools, leaseId: string, deadline: number): Promise<LeaseEnd> {
@@ -119,7 +152,10 @@ async function endOne(context: TeardownContext, tools: Tools, leaseId: string, d
       records,
       leaseId,
       repository: context.run.repository,
-      places: recorded === undefined ? await placesOf(tools) : given.map(region => ({ account: recorded, region })),
+      places:
+        recorded === undefined
+          ? await placesOf(context, tools, tools.regions, deadline)
+          : given.map(region => ({ account: recorded, region })),
       deadline,
       waitUntilGone: context.inputs.waitUntilGone,
       isFinal,

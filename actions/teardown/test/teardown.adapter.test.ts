@@ -85,6 +85,43 @@ describe('teardown', () => {
     await cleaner.end()
   })
 
+  test('goes on looking when it is throttled while it does not know yet which leases there are', async () => {
+    const one = await provision()
+    const runId = /^\d+/.exec(lease(one))?.[0] ?? ''
+    const cleaner = await startJob(cloud)
+    // More refusals than the SDK repeats by itself.
+    cloud.addFaults([{ kind: 'throttled', operation: 'DescribeInstances', count: 7 }])
+    const step = await cleaner.main('teardown', { inputs: { scope: 'run' }, env: { GITHUB_RUN_ID: runId } })
+    expect(step).toMatchObject({ exitCode: 0, outputs: { terminated: '1', remaining: '0' } })
+    expect(living(one)).toEqual([])
+    await cleaner.end()
+  })
+
+  test('asks again whose account it is when the first answers failed', async () => {
+    const one = await provision()
+    const cleaner = await startJob(cloud)
+    cloud.addFaults([{ kind: 'server-error', operation: 'GetCallerIdentity', count: 7 }])
+    const step = await cleaner.main('teardown', { inputs: { 'lease-id': lease(one) } })
+    expect(step).toMatchObject({ exitCode: 0, outputs: { terminated: '1', remaining: '0' } })
+    expect(living(one)).toEqual([])
+    await cleaner.end()
+  })
+
+  test('ends what it finds in one region although another one refuses to be looked at', async () => {
+    const one = await provision()
+    const runId = /^\d+/.exec(lease(one))?.[0] ?? ''
+    const cleaner = await startJob(cloud)
+    cloud.addFaults([{ kind: 'denied', operation: 'DescribeInstances', region: 'us-east-1', count: null }])
+    const step = await cleaner.main('teardown', {
+      inputs: { scope: 'run', 'aws-region': 'us-east-1, us-west-2' },
+      env: { GITHUB_RUN_ID: runId },
+    })
+    expect(step.exitCode).toBe(1)
+    expect(step.log).toContain('us-east-1')
+    expect(living(one)).toEqual([])
+    await cleaner.end()
+  })
+
   test('does not touch the machine of another repository, by no id', async () => {
     const one = await provision()
     const env = { GITHUB_REPOSITORY: 'other/consumer' }
