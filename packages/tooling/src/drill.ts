@@ -1,11 +1,10 @@
 import { randomInt } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { CommandFault, runCommand } from './demo/command.ts'
 import { defaults, type Campaign } from './drill/campaign.ts'
 import { conduct } from './drill/conduct.ts'
-import { deaths } from './drill/plan.ts'
+import { deaths } from './drill/model.ts'
 import { releaseTreePath } from './release/release-tree.ts'
 import { root } from './repository.ts'
 
@@ -74,7 +73,7 @@ async function main(): Promise<number> {
   }
   const { timeScale, ...campaign } = campaignOf(given)
   const releaseTree = given['release-tree']
-  const equipment = { releaseTree, timeScale, withoutSweep: !existsSync(join(releaseTree, 'sweep-orphans')) }
+  const equipment = { releaseTree, timeScale }
   const log = (line: string): void => console.log(line)
   const { failed } = await conduct(campaign, equipment, { log, logs: given['keep-logs'] ?? null, quiet: false })
   return failed === 0 ? 0 : 1

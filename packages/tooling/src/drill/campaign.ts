@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { messageOf } from '@gpu-actions/action-kit/ports'
-import { drillOf, type Death, type Drill } from './plan.ts'
+import { type Death, type Drill } from './model.ts'
+import { drillOf } from './plan.ts'
 import { runDrill, type Drilled, type Equipment } from './run-drill.ts'
 
 export interface Campaign {

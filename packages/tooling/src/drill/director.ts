@@ -1,5 +1,5 @@
 import type { StepPlace, StepProcess } from '@gpu-actions/workflow-runner'
-import type { Drill, Moment } from './plan.ts'
+import type { Drill, Moment } from './model.ts'
 import type { WireCall, WireWatch } from './wire.ts'
 import { stepIds } from './workflow-file.ts'
 
@@ -9,6 +9,8 @@ export interface Weapons {
   loseRun(): void
   storm(calls: number): void
   expireCredentials(): Promise<void>
+  /** GitHub notices that a runner is lost, and goes on with the other jobs. */
+  noticeLoss(): Promise<void>
   log(line: string): void
   /** Milliseconds of the cloud's clock. */
   now(): number
@@ -63,7 +65,10 @@ export function createDirector({ workflow, strike }: Drill, weapons: Weapons, on
       case 'cancel':
         return weapons.cancel()
       case 'runner-lost':
-        return strike.wholeRun || process === undefined ? weapons.loseRun() : process.loseRunner()
+        if (strike.wholeRun || process === undefined) return weapons.loseRun()
+        process.loseRunner()
+        // A call that is under way arrives long before anybody notices.
+        return moment === 'in-flight' ? undefined : weapons.noticeLoss()
       case 'throttling':
         return weapons.storm(strike.stormCalls)
       case 'credentials':
@@ -71,6 +76,8 @@ export function createDirector({ workflow, strike }: Drill, weapons: Weapons, on
       default:
     }
   }
+
+  const isLossOfOne = (): boolean => death === 'runner-lost' && !strike.wholeRun
 
   /** Some time after something, if the process is still there by then. */
   async function hitLater(place: StepPlace): Promise<void> {
@@ -112,7 +119,7 @@ export function createDirector({ workflow, strike }: Drill, weapons: Weapons, on
         }
         if (moment === 'in-flight') {
           await hit(call.from)
-          await seconds(strike.lateSeconds)
+          if (!isLossOfOne()) await seconds(strike.lateSeconds)
         }
       }
       if (call.operation === 'TerminateInstances' && moment === 'teardown' && strike.atTerminate && isTeardown(call)) {
@@ -123,6 +130,7 @@ export function createDirector({ workflow, strike }: Drill, weapons: Weapons, on
     async onReply(call) {
       if (!isRent(call.from) || call.operation !== 'RunInstances' || !isReal(call)) return
       stage = 'starting'
+      if (moment === 'in-flight' && isLossOfOne() && struckAt === moment) await weapons.noticeLoss()
       if (call.status !== 200 || launchCalls < strike.launchCall) return
       if (moment === 'launched') await hit(call.from)
       if (moment === 'starting') void hitLater(call.from)

@@ -1,6 +1,6 @@
 import type { CloudState, InstanceState } from '@gpu-actions/offline-cloud'
 import type { DrillFacts, MachineFact } from './judge.ts'
-import type { Drill } from './plan.ts'
+import type { Drill } from './model.ts'
 import type { WireCall } from './wire.ts'
 import { leaseOf } from './witness.ts'
 import { stepIds } from './workflow-file.ts'
@@ -66,6 +66,9 @@ function leftovers({ state, foreign }: Over): readonly string[] {
       .map(({ id, state: its }) => `machine ${id} (${its})`),
     ...things('volume', state.volumes),
     ...things('network interface', state.interfaces),
+    ...state.spotRequests
+      .filter(({ state: its }) => its === 'open' || its === 'active')
+      .map(({ id, state: its }) => `spot request ${id} (${its})`),
     ...state.parameters.map(({ name }) => `parameter ${name}`),
     ...state.clusters.filter(({ deleted }) => !deleted).map(({ id }) => `cluster ${id}`),
   ]

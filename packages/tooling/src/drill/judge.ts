@@ -1,5 +1,5 @@
 import type { Resort } from './last-resort.ts'
-import type { Death, Moment } from './plan.ts'
+import type { Death, Moment } from './model.ts'
 import type { ReceiptSight } from './witness.ts'
 
 /** What ended a machine. `aws`: AWS itself, while it booted. */

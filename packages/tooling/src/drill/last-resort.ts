@@ -1,4 +1,4 @@
-import { hasOwnCleanupJob, type Drill, type Strike, type WorkflowPlan } from './plan.ts'
+import { hasOwnCleanupJob, type Drill, type Strike, type WorkflowPlan } from './model.ts'
 
 /**
  * What must have ended every machine at the latest: a step of the workflow (before it is over), the machine's own time

@@ -1,15 +1,6 @@
 import type { Fault } from '@gpu-actions/offline-cloud'
-import type { Scenario } from '@gpu-actions/offline-cloud'
-import type { Death, Moment, WorkflowPlan } from './plan.ts'
+import type { CloudPlan, Death, Moment, WorkflowPlan } from './model.ts'
 import type { Random } from './random.ts'
-
-/** How the cloud behaves in a drill. */
-export interface CloudPlan {
-  readonly timings: NonNullable<Scenario['timings']>
-  readonly faults: readonly Fault[]
-  /** The machines never boot, though EC2 says running: the guest's time limit is never armed. */
-  readonly guestBroken: boolean
-}
 
 interface Card {
   readonly death: Death
@@ -28,15 +19,18 @@ export function planCloud(random: Random, card: Card, workflow: WorkflowPlan): C
     releaseSeconds: random.between(0.1, 0.8),
     consistencySeconds: random.chance(0.2) ? random.between(1.5, 5) : random.between(0, 0.6),
     deliverySeconds: 0.05,
+    spotNoticeSeconds: random.between(0.5, 3),
+    // Mostly longer than anybody waits: whoever ends the machine has to end its request, too.
+    spotClosingSeconds: random.pick([2, 60, 60]),
   }
   const neverUsable = endsBeforeUsable(card, workflow)
   const guestBroken = neverUsable && random.chance(0.15)
   const faults = [
     ...ownFaults(card),
     ...(guestBroken ? [{ kind: 'slow-boot', count: null, seconds: neverSeconds } as const] : []),
-    ...chanceFaults(random, card, neverUsable && !guestBroken),
+    ...chanceFaults(random, card, workflow, neverUsable && !guestBroken),
   ]
-  return { timings, faults, guestBroken }
+  return { timings, faults, reservations: reservationsFor(workflow), guestBroken }
 }
 
 /** A machine that nobody can use makes provision wait for minutes, unless something ends the waiting. */
@@ -47,16 +41,53 @@ const endsBeforeUsable = ({ death, moment }: Card, { waitFor, layout }: Workflow
     ['kill', 'cancel', 'runner-lost'].includes(death) &&
     ['in-flight', 'launched', 'starting'].includes(moment))
 
+const interruption = (random: Random): Fault => ({ kind: 'spot-interruption', seconds: random.between(0.2, 5) })
+
+/** Two types in three zones; on spot and on demand where both are tried. */
+const offersInRegion = (market: WorkflowPlan['market']): number => (market === 'spot-then-on-demand' ? 12 : 6)
+
 function ownFaults({ death }: Card): readonly Fault[] {
   if (death === 'lost-reply') return [{ kind: 'lost-reply', operation: 'RunInstances' }]
   if (death === 'results-down') return [{ kind: 'results-down', count: null }]
   return []
 }
 
-function chanceFaults(random: Random, { death }: Card, neverUsable: boolean): readonly Fault[] {
+/** The block that a drill's machines go into: room for two. */
+export const blockId = 'cr-0d2111d2111d21110'
+export const blockType = 'p4d.24xlarge'
+
+const reservationsFor = ({ market, regions: [region] }: WorkflowPlan): CloudPlan['reservations'] =>
+  market === 'capacity-block' && region !== undefined
+    ? [
+        {
+          id: blockId,
+          region,
+          zone: `${region}a`,
+          type: blockType,
+          count: 2,
+          kind: 'capacity-block',
+          endsInSeconds: 30 * 86_400,
+        },
+      ]
+    : []
+
+function chanceFaults(
+  random: Random,
+  { death }: Card,
+  { market, regions }: WorkflowPlan,
+  neverUsable: boolean,
+): readonly Fault[] {
+  const isSpot = market === 'spot' || market === 'spot-then-on-demand'
+  const [region] = regions
   // A launch whose reply is to be lost must be the first one that succeeds.
   const possible: readonly (() => Fault)[] = [
-    () => ({ kind: 'capacity', operation: 'RunInstances', count: random.integer(1, 2) }),
+    () =>
+      regions.length > 1 && region !== undefined && market !== 'capacity-block' && random.chance(0.7)
+        ? { kind: 'capacity', operation: 'RunInstances', region, count: offersInRegion(market) }
+        : { kind: 'capacity', operation: 'RunInstances', count: random.integer(1, 2) },
+    ...(isSpot ? [() => interruption(random), () => interruption(random)] : []),
+    () => ({ kind: 'reboot', seconds: random.between(0.2, 2) }),
+    () => ({ kind: 'slow-shutdown', seconds: random.between(6, 20) }),
     () => ({
       kind: 'server-error',
       operation: random.pick(['DescribeInstances', 'TerminateInstances', 'DescribeVolumes', 'DescribeSubnets']),

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Broken, Campaign, Progress } from './campaign.ts'
-import type { Drill } from './plan.ts'
+import type { Drill } from './model.ts'
 import type { Drilled } from './run-drill.ts'
 import { rowsOf, tableOf } from './table.ts'
 

@@ -9,7 +9,7 @@ import { healCloud, moveClock, until } from './clock.ts'
 import { gatherFacts, wantedLeases } from './facts.ts'
 import { judge, type DrillFacts, type Verdict } from './judge.ts'
 import { lastResort } from './last-resort.ts'
-import type { Drill, Moment } from './plan.ts'
+import type { Drill, Moment } from './model.ts'
 import { openStage, runnerOptions, type Equipment, type Stage } from './stage.ts'
 import { sweep } from './sweep.ts'
 import { isBilled, leaseOf } from './witness.ts'
@@ -150,9 +150,14 @@ const isUp =
   ({ id, state }: CloudState['instances'][number]): boolean =>
     foreign.includes(id) || state !== 'pending'
 
+const slowestShutdown = ({ cloud: { faults } }: Drill): number =>
+  Math.max(0, ...faults.map(({ kind, seconds = 0 }) => (kind === 'slow-shutdown' ? seconds : 0)))
+
 /** Waits until what has been ordered to end is gone, with all that belongs to it. */
 async function settle({ cloud, witness, drill }: Stage, foreign: readonly string[]): Promise<void> {
-  await moveClock(cloud, (drill.cloud.timings.shutdownSeconds ?? 1) + (drill.cloud.timings.releaseSeconds ?? 1) + 1)
+  // Both in their turn; then EC2 closes the spot request of a machine that has ended itself.
+  const { shutdownSeconds = 1, releaseSeconds = 1, spotClosingSeconds = 60 } = drill.cloud.timings
+  await moveClock(cloud, slowestShutdown(drill) + shutdownSeconds + releaseSeconds + spotClosingSeconds + 1)
   await until(settlingMs, () => {
     const { living } = witness.look()
     return living.instances <= foreign.length && living.volumes <= foreign.length && living.interfaces <= foreign.length

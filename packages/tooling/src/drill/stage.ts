@@ -8,7 +8,7 @@ import { mapRepositories } from '../demo/consumer.ts'
 import { anyDemo } from '../demo/demos.ts'
 import { moveClock } from './clock.ts'
 import { createDirector, type Director } from './director.ts'
-import type { Drill } from './plan.ts'
+import type { Drill } from './model.ts'
 import { startWire, type Wire } from './wire.ts'
 import { createWitness, type Witness } from './witness.ts'
 
@@ -44,12 +44,15 @@ export interface Stage {
   readonly close: () => Promise<void>
 }
 
+/** A runner that has not been heard of for so long is lost to GitHub (about ten minutes). */
+const silenceSeconds = 600
 /** Longer than any session lives that the workflows ask for. */
 const sessionSeconds = 3_700
 
 export async function openStage(drill: Drill, equipment: Equipment, log: (line: string) => void): Promise<Stage> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'gpu-actions-drill-'))
-  const cloud = await startOfflineCloud({ scenario: { timings: drill.cloud.timings }, python: null })
+  const { timings, reservations } = drill.cloud
+  const cloud = await startOfflineCloud({ scenario: { timings, reservations: [...reservations] }, python: null })
   const lost = new AbortController()
   const cancel = new AbortController()
   let struckTime: number | null = null
@@ -60,8 +63,10 @@ export async function openStage(drill: Drill, equipment: Equipment, log: (line: 
     cancel: () => cancel.abort(),
     loseRun: () => lost.abort(),
     storm: (calls: number) => cloud.addFaults([{ kind: 'throttled', operation: 'ec2:*', count: calls }]),
+    noticeLoss: () => moveClock(cloud, silenceSeconds),
     // What goes by meanwhile is the drill's doing, not a leftover.
     async expireCredentials() {
+      if (drill.strike.sessionsEnd) return cloud.addFaults([{ kind: 'sessions-expire' }])
       await moveClock(cloud, sessionSeconds)
       struckTime = now()
     },

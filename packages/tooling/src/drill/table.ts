@@ -1,5 +1,5 @@
 import { enders, type Ender } from './judge.ts'
-import { deaths, moments, type Death, type Moment } from './plan.ts'
+import { deaths, moments, type Death, type Moment } from './model.ts'
 import type { Drilled } from './run-drill.ts'
 
 /** One line of the table: all drills of one death at one moment. */
@@ -13,8 +13,10 @@ export interface Row {
   /** Seconds of the cloud's clock from the death to the first sight of shutting-down; null: no machine. */
   readonly median: number | null
   readonly max: number | null
-  /** null: a machine without a known price. */
-  readonly usdLost: number | null
+  /** Of the machines whose price is known. */
+  readonly usdLost: number
+  /** Machines whose price is not: a capacity block is paid in advance. */
+  readonly unpriced: number
   readonly failed: number
 }
 
@@ -47,7 +49,8 @@ function rowOf(death: Death, moment: Moment | null, own: readonly Outcome[]): Ro
     ),
     median: medianOf(seconds),
     max: seconds.length === 0 ? null : Math.max(...seconds),
-    usdLost: lost.includes(null) ? null : lost.reduce<number>((sum, usd) => sum + (usd ?? 0), 0),
+    usdLost: lost.reduce<number>((sum, usd) => sum + (usd ?? 0), 0),
+    unpriced: lost.filter(usd => usd === null).length,
     failed: own.filter(({ verdict }) => verdict.problems.length > 0).length,
   }
 }
@@ -78,7 +81,10 @@ export function tableOf(rows: readonly Row[]): string {
         .join(', ') || '-',
       figure(row.median, 1),
       figure(row.max, 1),
-      row.usdLost === null ? 'unknown' : row.usdLost.toFixed(4),
+      [
+        ...(row.unpriced < row.machines || row.machines === 0 ? [row.usdLost.toFixed(4)] : []),
+        ...(row.unpriced > 0 ? [`${row.unpriced} unknown`] : []),
+      ].join(' + '),
       row.failed === 0 ? '0' : `${row.failed} !`,
     ]),
   ]

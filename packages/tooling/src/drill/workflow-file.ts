@@ -1,5 +1,6 @@
 import { stringify } from 'yaml'
-import { hasOwnCleanupJob, type Drill, type WorkflowPlan } from './plan.ts'
+import { blockId, blockType } from './plan-cloud.ts'
+import { hasOwnCleanupJob, type Drill, type WorkflowPlan } from './model.ts'
 
 type Yaml = Readonly<Record<string, unknown>>
 
@@ -30,7 +31,11 @@ const rent = (plan: WorkflowPlan, id: string): Yaml => ({
   uses: 'org/gpu-actions/provision@v1',
   with: {
     ...access(plan),
-    'instance-type': 'g5.xlarge, g5.2xlarge',
+    ...(plan.market === 'capacity-block'
+      ? { 'instance-type': blockType, 'capacity-reservation-id': blockId }
+      : { 'instance-type': 'g5.xlarge, g5.2xlarge' }),
+    market: plan.market,
+    'max-wait': '1m',
     'instance-profile-name': 'gpu-bench-instance',
     'wait-for': plan.waitFor,
     'on-job-end': plan.onJobEnd,
