@@ -39,6 +39,17 @@ export {
   robustDeviation,
   robustSlope,
 } from './statistics/robust.ts'
+export {
+  anchors,
+  estimates,
+  gpus,
+  gpuTableVersion,
+  type Anchor,
+  type AnchorPrecision,
+  type Estimate,
+  type GpuData,
+} from './ratios/gpu-table.ts'
+export { anchorOf, flopOf, gpuOf, ratiosOf, type RatioInputs, type Ratios } from './ratios/ratios.ts'
 export { driftOf, shiftOf, type Drift, type Shift } from './statistics/drift.ts'
 export {
   throttledOf,
