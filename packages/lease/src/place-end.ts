@@ -172,8 +172,10 @@ async function order(setting: PlaceEnding, progress: Progress): Promise<void> {
       if (refusal.fault !== 'not-found') progress.problems.add(refusal.message)
       continue
     }
-    if (sight.terminatedAt === null && !isEnding(sight)) ordered.push(id)
-    progress.sights.set(id, { ...sight, terminatedAt: sight.terminatedAt ?? (isEnding(sight) ? null : now) })
+    if (isEnding(sight) || sight.terminatedAt !== null) continue
+    ordered.push(id)
+    // Looks from before the order do not count: a new machine is not shown yet, one that has ended is not any more.
+    progress.sights.set(id, { ...sight, terminatedAt: now, unseen: null })
   }
   if (ordered.length > 0) setting.log.info(`Ordered to end: ${ordered.join(', ')}`)
 }
