@@ -65,29 +65,23 @@ withSshServer(`a connection that breaks, with ${needsSshServer}`, () => {
     await host.close()
   })
 
-  test('wherever it breaks, the output comes home whole', async () => {
+  test('wherever it breaks, again and again, the output comes home whole', async () => {
     const host = open(proxy.port)
-    const path = `${server.home}/numbers`
-    await direct.run(`seq 1 3000 >${path}`)
-    const before = proxy.taken()
-    const running = await host.start(
-      job(`while read -r n; do echo $n; [ $((n % 100)) = 0 ] && sleep 0.1; done <${path}; exit 0`),
-    )
+    const gate = `${server.home}/cut-enough`
+    const numbers = 'while [ $n -lt 3000 ]; do n=$((n + 1)); echo $n; [ $((n % 500)) = 0 ] && sleep 0.3; done'
+    const running = await host.start(job(`n=0; ${numbers}; while [ ! -e ${gate} ]; do sleep 0.1; done; echo end`))
     let text = ''
     const ended = running.follow(piece => (text += piece))
-    let isOver = false
-    const cutting = (async () => {
-      while (!isOver) {
-        proxy.cutAfter(Math.floor(Math.random() * 6_000))
-        await new Promise(resolve => setTimeout(resolve, 600 * Math.random()))
-      }
-      proxy.cutAfter(Infinity)
-    })()
-    const end = await ended.finally(() => (isOver = true))
-    await cutting
-    expect(end).toEqual({ how: 'exited', exitCode: 0 })
-    expect(proxy.taken() - before).toBeGreaterThan(2)
-    expect(text).toBe(Array.from({ length: 3000 }, (_, index) => `${index + 1}\n`).join(''))
+    for (let cut = 0; cut < 5; cut++) {
+      const before = proxy.taken()
+      // Anywhere in logging in or in looking at the job.
+      proxy.cutAfter(Math.floor(Math.random() * 8_000))
+      await until(() => proxy.taken() > before)
+    }
+    proxy.cutAfter(Infinity)
+    await direct.run(`: >${gate}`)
+    expect(await ended).toEqual({ how: 'exited', exitCode: 0 })
+    expect(text).toBe(`${Array.from({ length: 3000 }, (_, index) => `${index + 1}\n`).join('')}end\n`)
     await host.close()
   })
 
@@ -105,6 +99,23 @@ withSshServer(`a connection that breaks, with ${needsSshServer}`, () => {
     await proxy.refuse(false)
     await direct.job(running.id).cancel()
     expect(await direct.job(running.id).follow(() => {})).toEqual({ how: 'cancelled' })
+    await host.close()
+  })
+
+  test('without a word is noticed, and following goes on', async () => {
+    const host = open(proxy.port)
+    const gate = `${server.home}/silent`
+    const running = await host.start(job(`echo one; while [ ! -e ${gate} ]; do sleep 0.1; done; echo two`))
+    let text = ''
+    const ended = running.follow(piece => (text += piece))
+    await until(() => text === 'one\n')
+    const before = said.length
+    proxy.hold(true)
+    await direct.run(`: >${gate}`)
+    await until(() => said.length > before)
+    proxy.hold(false)
+    expect(await ended).toEqual({ how: 'exited', exitCode: 0 })
+    expect(text).toBe('one\ntwo\n')
     await host.close()
   })
 
