@@ -41,6 +41,21 @@ export const commands = {
     summary: 'sizes and cold starts against their budgets',
     needs: ['releaseTree'],
   },
+  'bench-lease': {
+    entry: 'packages/tooling/src/bench-lease.ts',
+    summary: 'calls, reaction times and overhead of a lease; a sweep over 10,000 instances',
+    needs: ['releaseTree'],
+  },
+  'bench-harness': {
+    entry: 'packages/tooling/src/bench-harness.ts',
+    summary: 'what measuring costs: null steps, and real ones beside a bare loop',
+    needs: ['python'],
+  },
+  'bench-paired': {
+    entry: 'packages/tooling/src/bench-paired.ts',
+    summary: 'base and head interleaved on this machine, with the interval of their difference',
+    needs: ['python'],
+  },
   'bench-verdict': {
     entry: 'packages/tooling/src/bench-verdict.ts',
     summary: 'false alarms and losses found by the verdict rule and by others',

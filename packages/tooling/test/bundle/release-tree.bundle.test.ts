@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { startOfflineCloud, type OfflineCloud } from '@gpu-actions/offline-cloud'
-import { startJob } from './as-runner.ts'
+import { startJob } from '../../src/bundle-step.ts'
 
 const annotations = (stdout: string): string[] => stdout.split('\n').filter(line => line.startsWith('::error'))
 

@@ -2,11 +2,12 @@ import { spawn } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parsePairs } from '@gpu-actions/workflow-runner'
 import { parse } from 'yaml'
 
-const releaseTree = fileURLToPath(new URL('../../../../build/release-tree', import.meta.url))
+const releaseTree = fileURLToPath(new URL('../../../build/release-tree', import.meta.url))
 
 /** How a step ended and what it left, as the runner would find it. */
 export interface Ended {
@@ -25,7 +26,9 @@ export interface Step {
   /** What main saved, for a post. */
   readonly state?: Readonly<Record<string, string>>
   /** Called with the process as soon as it runs, to kill it for instance. */
-  readonly onSpawn?: (kill: (signal: NodeJS.Signals) => void) => void
+  readonly onSpawn?: (kill: (signal: NodeJS.Signals) => void, pid: number) => void
+  /** Called with each line of standard output as it comes. */
+  readonly onLine?: (line: string) => void
 }
 
 export interface Job {
@@ -36,7 +39,10 @@ export interface Job {
   post(action: string, step?: Step): Promise<Ended>
 }
 
-/** A job on a runner of its own: an empty workspace, a clean environment, one RUNNER_TEMP for all its steps. */
+/**
+ * A job on a runner of its own: an empty workspace, a clean environment, one RUNNER_TEMP for all its steps. The actions
+ * are those of the release tree, spawned as the runner spawns them.
+ */
 export async function startJob(env: Readonly<Record<string, string>> = {}): Promise<Job> {
   const folder = await mkdtemp(join(tmpdir(), 'gpu-actions-bundle-'))
   const tree = join(folder, 'tree')
@@ -91,12 +97,7 @@ async function runStep(
   const inputs = Object.fromEntries(
     Object.entries(prefixed('INPUT_', step.inputs)).map(([name, value]) => [name.toUpperCase(), value]),
   )
-  const ended = await spawned(
-    script,
-    { ...env, ...files, ...inputs, ...prefixed('STATE_', step.state) },
-    cwd,
-    step.onSpawn,
-  )
+  const ended = await spawned(script, { ...env, ...files, ...inputs, ...prefixed('STATE_', step.state) }, cwd, step)
   return {
     ...ended,
     outputs: Object.fromEntries(parsePairs(await readFile(files.GITHUB_OUTPUT, 'utf8'))),
@@ -109,7 +110,7 @@ function spawned(
   script: string,
   env: Record<string, string>,
   cwd: string,
-  onSpawn: Step['onSpawn'],
+  { onSpawn, onLine }: Pick<Step, 'onSpawn' | 'onLine'>,
 ): Promise<Pick<Ended, 'exitCode' | 'signal' | 'stdout' | 'stderr'>> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.env['GPU_ACTIONS_NODE'] ?? process.execPath, [script], {
@@ -120,9 +121,10 @@ function spawned(
     let stdout = ''
     let stderr = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+    if (onLine !== undefined) createInterface(child.stdout).on('line', onLine)
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
     child.on('error', reject)
     child.on('close', (exitCode, signal) => resolve({ exitCode, signal, stdout, stderr }))
-    onSpawn?.(signal => void child.kill(signal))
+    onSpawn?.(signal => void child.kill(signal), child.pid ?? 0)
   })
 }
