@@ -69,6 +69,27 @@ describe('the policies in docs/iam', () => {
     expect(replacements.filter(({ variable }) => !all.includes(`<${variable}>`))).toEqual([])
   })
 
+  test('workflow-role.json allows every call whose permission the suite names, and no other', () => {
+    const sources = globSync('packages/aws/src/**/*.ts', { cwd: root }).map(read).join('\n')
+    const named = new Set(
+      [...sources.matchAll(/['"`]((?:ec2|ssm|pricing|servicequotas|cognito-idp):[A-Z]\w+)['"`]/g)].map(
+        ([, name]) => name,
+      ),
+    )
+    // Looking for what is left is named in parts.
+    for (const [, operation] of sources.matchAll(/looking\('[\w ]+', '(Describe\w+)'\)/g)) named.add(`ec2:${operation}`)
+    const { Statement: statements } = JSON.parse(read(`${folder}/workflow-role.json`)) as {
+      readonly Statement: readonly { readonly Action: string | readonly string[] }[]
+    }
+    const allowed = new Set(statements.flatMap(({ Action }) => Action))
+    expect([...named].filter(name => name !== undefined && !allowed.has(name))).toEqual([])
+    // What no call is named after: AWS asks for these when another call is made.
+    const implied = ['ec2:CreateTags', 'iam:PassRole', 'ssm:AddTagsToResource']
+    const isSent = (name: string): boolean =>
+      new RegExp(`\\b(?:${name.split(':')[1]}Command|paginate${name.split(':')[1]})\\b`).test(sources)
+    expect([...allowed].filter(name => !isSent(name) && !implied.includes(name))).toEqual([])
+  })
+
   test.each(policies)('in %s nothing that belongs to one account is left after that', policy => {
     const left = replaced(read(`${folder}/${policy}`)).match(
       new RegExp(
