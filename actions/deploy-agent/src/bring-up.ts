@@ -93,6 +93,7 @@ async function placeToken(context: DeployContext, site: Site, value: string): Pr
   const { clients, notes, place, region } = site
   const parameter = { name: `/gpu-actions/${place.id}/onboarding-token`, region }
   await notes.note({ token: { kind: 'ssm-parameter', ...parameter } })
+  const expiresAt = place.lease === undefined ? context.clock.now() + longestJobMs : Date.parse(place.lease.expiresAt)
   const stored = await putSecret(clients, {
     name: parameter.name,
     value,
@@ -102,6 +103,8 @@ async function placeToken(context: DeployContext, site: Site, value: string): Pr
       'gpu-actions:lease': place.id,
       'gpu-actions:repository': run.repository,
       'gpu-actions:run': run.runId,
+      // For a sweep: with its machine, the token has outlived its purpose.
+      'gpu-actions:expires-at': new Date(expiresAt).toISOString(),
     },
   })
   if (stored === 'exists') {

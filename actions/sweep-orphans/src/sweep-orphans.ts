@@ -13,6 +13,7 @@ import {
 } from '@gpu-actions/lease'
 import type { SweepAction } from './action.ts'
 import { sweepClusters } from './clusters.ts'
+import { withParameters } from './parameters.ts'
 
 export type SweepContext = ActionContext<SweepAction['inputs'], SweepAction['outputs']>
 
@@ -33,7 +34,7 @@ export async function sweepOrphans(context: SweepContext, world: AwsWorld): Prom
   const places: readonly Place[] = [...new Set(regions)].map(region => ({ account, region }))
   log.info(`Looking for what ${run.repository} has rented in ${regions.join(', ')} (account ${account})`)
   const report = await sweep({
-    provider: ec2Ending(access),
+    provider: withParameters(ec2Ending(access), world, log),
     clock,
     log,
     signal,
