@@ -61,7 +61,7 @@ test('The environment alone points an AWS client at the cloud, and the reply car
     { step: 'deserialize' },
   )
   const { Regions } = await ec2.send(new DescribeRegionsCommand({}))
-  expect(Regions).toHaveLength(2)
+  expect(Regions?.map(({ RegionName }) => RegionName)).toContain('us-west-2')
   expect(Date.parse(date) - Date.now()).toBeGreaterThan(86_000_000)
 })
 
