@@ -166,7 +166,7 @@ const unique = (values: readonly (string | null)[]): string[] => [
 ]
 
 /**
- * One look at machines of one place: one call for 200 of them. Volumes and interfaces are asked for only when no
+ * One look at machines of one place: one call for nearly 200 of them. Volumes and interfaces are asked for only when no
  * machine lives any more, because until then they are in use.
  * @throws OutsideFault
  */
