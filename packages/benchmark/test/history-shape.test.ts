@@ -82,8 +82,8 @@ describe('two kinds of hosts', () => {
   })
 
   test.each([
-    [20, 0.005],
-    [10, 0.02],
+    [20, 0.002],
+    [10, 0.035],
   ])('are seen in few histories of %i like hosts (share at most %d)', (hosts, share) => {
     const normal = normals(6)
     const seen = Array.from({ length: 2000 }, () =>

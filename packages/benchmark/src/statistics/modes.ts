@@ -1,4 +1,4 @@
-import { median } from 'simple-statistics'
+import { medianSorted } from 'simple-statistics'
 
 /** Two kinds of hosts in one history. */
 export interface TwoModes {
@@ -13,8 +13,8 @@ export interface TwoModes {
 }
 
 /**
- * The modes must lie this many of their own deviations apart. A normal sample split at its best lies 2.7 apart; of 20
- * normal values one in 5,000 reaches 5.5, of 10 one in 120 (test/fixtures holds the simulation).
+ * The modes must lie this many of their own deviations apart. Simulated, 40,000 normal samples each: of 20 hosts that are
+ * all alike one history in 1,500 looks like two kinds, of 12 one in 110, of 10 one in 44.
  */
 const apart = 5.5
 /** Fewer hosts than this share are outliers; how many of them it takes to doubt a loss is the verdict's to say. */
@@ -29,17 +29,19 @@ const leastGap = 0.02
  */
 export function twoModes(values: readonly number[], floor: number): TwoModes | null {
   const fewest = Math.max(2, Math.ceil(values.length * leastShare))
-  const sorted = Float64Array.from(values).sort()
+  const sorted = values.toSorted((a, b) => a - b)
   const cut = bestCut(sorted)
   if (cut === null || Math.min(cut.at, sorted.length - cut.at) < fewest) return null
-  const [lows, highs] = [[...sorted.subarray(0, cut.at)], [...sorted.subarray(cut.at)]]
   const deviation = Math.max(Math.sqrt(cut.within / (sorted.length - 2)), floor)
-  const [low, high] = [median(lows), median(highs)]
+  const [lowest = 0, highest = 0] = [sorted[0], sorted.at(-1)]
+  if (highest - lowest < apart * deviation) return null
+  const [lows, highs] = [sorted.slice(0, cut.at), sorted.slice(cut.at)]
+  const [low, high] = [medianSorted(lows), medianSorted(highs)]
   if (high - low < apart * deviation || high - low < leastGap * high) return null
   return { high, low, highCount: highs.length, lowCount: lows.length, deviation }
 }
 
-function bestCut(sorted: Float64Array): { readonly at: number; readonly within: number } | null {
+function bestCut(sorted: readonly number[]): { readonly at: number; readonly within: number } | null {
   const n = sorted.length
   // Differences to the first value, so that the squares of large figures do not swallow small spreads.
   const origin = sorted[0] ?? 0

@@ -17,7 +17,7 @@ export const rule = {
   /** The newest hosts that tell whether a change is new. */
   recent: 5,
   /** A change is new when at least this share of it lies between the recent hosts and the run. */
-  newShare: 0.5,
+  newShare: 0.6,
   /** Hosts within this many scales are of one kind: 84 % of pairs of one kind are. */
   near: 2,
   /** Drawing slow hosts by chance must be at most this likely before a loss is believed. */

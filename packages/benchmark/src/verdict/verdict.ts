@@ -53,8 +53,8 @@ export function comparableTo(run: JudgedRun, history: readonly HistoryEntry[]): 
       same.findLastIndex(({ newLevel }) => newLevel === true),
     ),
   )
-  const newest = new Map(current.map(entry => [entry.host, entry]))
-  return current.filter(entry => entry.host === null || newest.get(entry.host) === entry).slice(-rule.window)
+  const named = new Map(current.filter(({ host }) => host !== null).map(entry => [entry.host, entry]))
+  return current.filter(entry => entry.host === null || named.get(entry.host) === entry).slice(-rule.window)
 }
 
 function whyIncomparable(run: JudgedRun, history: readonly HistoryEntry[]): readonly string[] {

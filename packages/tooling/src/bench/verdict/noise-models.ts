@@ -64,6 +64,17 @@ const falling =
   (_: Draw, count: number): readonly number[] =>
     Array.from({ length: count }, (_value, index) => 1 - perRun * index)
 
+/** Quiet for long, then the whole loss within the newest runs. */
+const fallingLately =
+  (by: number, runs: number) =>
+  (_: Draw, count: number): readonly number[] =>
+    Array.from({ length: count }, (_value, index) => 1 - by * Math.max(0, 1 - (count - 1 - index) / runs))
+
+const stepping =
+  (by: number, runs: number) =>
+  (_: Draw, count: number): readonly number[] =>
+    Array.from({ length: count }, (_value, index) => (index < count - 1 - runs ? 1 : 1 - by))
+
 const walking =
   (step: number) =>
   (draw: Draw, count: number): readonly number[] => {
@@ -110,6 +121,7 @@ export const noiseModels: readonly NoiseModel[] = [
   unimodal('CPU-bound, skewed', 0.055, independent(cpuBound)),
   ...[
     [0.15, 0.04],
+    [0.2, 0.04],
     [0.3, 0.04],
     [0.5, 0.04],
     [0.1, 0.12],
@@ -125,6 +137,18 @@ export const noiseModels: readonly NoiseModel[] = [
   { name: 'drift: −0.1 % a run', cv: 0.003, kind: 'moving', fleet: moving(0.003, falling(0.001)) },
   { name: 'drift: −0.2 % a run', cv: 0.003, kind: 'moving', fleet: moving(0.003, falling(0.002)) },
   { name: 'drift: −0.4 % a run', cv: 0.003, kind: 'moving', fleet: moving(0.003, falling(0.004)) },
+  {
+    name: 'fall of 3 % over the newest 8 runs',
+    cv: 0.003,
+    kind: 'moving',
+    fleet: moving(0.003, fallingLately(0.03, 8)),
+  },
+  {
+    name: 'step of −3 % that is 4 runs old',
+    cv: 0.003,
+    kind: 'moving',
+    fleet: moving(0.003, stepping(0.03, 4)),
+  },
   { name: 'random walk, 0.3 % a run', cv: 0.003, kind: 'moving', fleet: moving(0.003, walking(0.003)) },
   { name: 'random walk, 0.6 % a run', cv: 0.003, kind: 'moving', fleet: moving(0.003, walking(0.006)) },
   { name: 'swing of ±1.5 % in 30 runs', cv: 0.003, kind: 'moving', fleet: moving(0.003, swinging(0.015, 30)) },
