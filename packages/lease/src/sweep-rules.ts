@@ -37,13 +37,14 @@ export function judge(
   { graceMs, maxAgeMs }: SweepRules,
 ): Judgement {
   const expired = expiresAt === null ? null : expiresAt + graceMs
-  const unmarked = expiresAt === null ? (since ?? 0) + graceMs : null
+  const unmarked = expiresAt !== null || since === null ? null : since + graceMs
   const tooOld = since === null || maxAgeMs === null ? null : since + maxAgeMs
   const until = earliest([expired, unmarked, tooOld])
   if (isEnding) return { verdict: 'ending', until }
   if (expired !== null && now >= expired) return { verdict: 'expired', until }
-  const isOveraged = (tooOld !== null && now >= tooOld) || (unmarked !== null && now >= unmarked)
-  return { verdict: isOveraged ? 'overaged' : 'alive', until: until === 0 ? null : until }
+  const isTimeless = expiresAt === null && since === null
+  const isOveraged = isTimeless || [tooOld, unmarked].some(time => time !== null && now >= time)
+  return { verdict: isOveraged ? 'overaged' : 'alive', until }
 }
 
 const read = (instant: string | null): number | null => {

@@ -29,7 +29,7 @@ describe('waiting for capacity', () => {
         expect(clock.now() - freeAt).toBeLessThan(8_000)
         expect(world.machines).toHaveLength(1)
       }),
-      { numRuns: 100 },
+      { numRuns: 25 },
     )
   })
 
@@ -72,8 +72,8 @@ describe('waiting for capacity', () => {
     expect(rounds[0]?.line).toMatch(
       /^Round 1: nothing free among 6 offers; next look in \d\.\ds, waiting until 2026-11-22T12:05:00\.000Z$/,
     )
-    for (const [index, { at }] of rounds.entries()) {
-      if (index > 0) expect(at - (rounds[index - 1]?.at ?? 0)).toBeGreaterThanOrEqual(15_000)
+    for (const [index, { at }] of rounds.slice(1).entries()) {
+      expect(at - (rounds[index]?.at ?? 0)).toBeGreaterThanOrEqual(15_000)
     }
     expect(rounds.length).toBeGreaterThan(8)
     expect(said.length).toBeLessThan(rounds.length + 2 * six.length + 2)

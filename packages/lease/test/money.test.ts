@@ -125,16 +125,14 @@ describe('a budget', () => {
           const hourly = BigInt((cost?.machine ?? 0) + (cost?.extras ?? 0))
           const budget = BigInt(toMicros(budgetUsd)) * 3600n
           const answer = effectiveTtl({ ttlMs, budgetUsd, offer })
-          if (answer.kind === 'refused') {
-            const least = BigInt(Math.min(shortestTtlMs, ttlMs) / 1000)
-            expect(hourly * least > budget).toBe(true)
-            return
-          }
-          const seconds = BigInt(answer.ttlMs / 1000)
-          expect(answer.ttlMs).toBeLessThanOrEqual(ttlMs)
-          expect(hourly * seconds <= budget).toBe(true)
-          if (answer.isCutByBudget) expect(hourly * (seconds + 1n) > budget).toBe(true)
-          else expect(answer.ttlMs).toBe(ttlMs)
+          const pays = (seconds: bigint): boolean => hourly * seconds <= budget
+          const least = BigInt(Math.min(shortestTtlMs, ttlMs) / 1000)
+          expect(answer.kind === 'refused').toBe(!pays(least))
+          const granted = answer.kind === 'refused' ? null : answer
+          const seconds = BigInt((granted?.ttlMs ?? 0) / 1000)
+          expect(pays(seconds) && (granted?.ttlMs ?? 0) <= ttlMs).toBe(true)
+          expect(granted?.isCutByBudget === true && pays(seconds + 1n)).toBe(false)
+          expect(granted?.isCutByBudget === false && granted.ttlMs !== ttlMs).toBe(false)
         },
       ),
     )

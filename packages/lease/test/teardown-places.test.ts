@@ -23,7 +23,7 @@ function end(script: Script, given: Given) {
   const world = createWorld(script, clock)
   given.alive?.(world, clock.now())
   const attempts = given.attempts ?? []
-  const { strays, endStrays, ...bare } = world
+  const { strays: _, endStrays: __, ...bare } = world
   const receipt = endMachines({
     provider: given.withoutStrays === true ? bare : world,
     clock,
@@ -265,10 +265,8 @@ describe('ending a lease in several places, whatever they answer', () => {
           expect(foreign.every(({ endedAt }) => endedAt === null)).toBe(true)
           // Places × rounds × five kinds of call; a round takes at least 0.6 s.
           expect(calls).toBeLessThan(3 * 5 * (deadlineMs / 600 + 2))
-          if (proof === undefined) {
-            expect(attempts).toEqual([])
-            return
-          }
+          expect(proof === undefined && attempts.length > 0).toBe(false)
+          if (proof === undefined) return
           const states = ours.map(machine => world.stateOf(machine))
           expect(proof.remaining).toBe(proof.left.length)
           if (proof.remaining > 0) return
@@ -278,7 +276,7 @@ describe('ending a lease in several places, whatever they answer', () => {
           expect(ours.some(machine => world.hasVolume(machine))).toBe(false)
         },
       ),
-      { numRuns: 1000 },
+      { numRuns: 400 },
     )
   })
 })

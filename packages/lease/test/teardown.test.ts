@@ -236,7 +236,7 @@ describe('ending a lease, whatever the service answers', () => {
           expect(saysGone && ours.some(machine => world.hasVolume(machine))).toBe(false)
         },
       ),
-      { numRuns: 600 },
+      { numRuns: 250 },
     )
   })
 

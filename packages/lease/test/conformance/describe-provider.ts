@@ -106,6 +106,8 @@ function can<T>(hook: T | undefined): T {
   return hook
 }
 
+const register: (title: string, work: () => Promise<void>) => void = test
+
 /** What a world may lack. */
 export type Hook = 'refuseNext' | 'loseNextCall' | 'interrupt' | 'leaveStray' | 'reuseId'
 
@@ -117,7 +119,7 @@ export type Hook = 'refuseNext' | 'loseNextCall' | 'interrupt' | 'leaveStray' | 
 export function describeProvider(name: string, open: () => Promise<ProviderWorld>, lacks: readonly Hook[] = []): void {
   /** A test that needs the world to be able to do something. */
   const testWith = (hook: Hook, title: string, work: () => Promise<void>): void => {
-    if (!lacks.includes(hook)) test(title, work)
+    if (!lacks.includes(hook)) register(title, work)
   }
   describe(`${name} as a provider of machines`, () => {
     let world: ProviderWorld
@@ -302,8 +304,8 @@ export function describeProvider(name: string, open: () => Promise<ProviderWorld
       const machine = await at.launched(intent)
       await world.breakPlace(at.offer.place)
       const search = { by: 'lease', repository: owner.repository, leaseId, tokens: [] } as const
-      await expect(world.provider.find(search, [at.offer.place])).rejects.toThrow()
-      await expect(world.provider.remains([machine])).rejects.toThrow()
+      await expect(world.provider.find(search, [at.offer.place])).rejects.toBeInstanceOf(Error)
+      await expect(world.provider.remains([machine])).rejects.toBeInstanceOf(Error)
       const attempts = [at.attemptOf(intent, { kind: 'launched', machines: [machine.id] })]
       expect((await at.end(attempts, 20_000)).remaining).toBeGreaterThan(0)
       await world.mend()

@@ -27,7 +27,7 @@ export interface ProviderWorld {
   /** Everything that lives and can still cost, whoever made it; what only the world has brought up is not in it. */
   living(): Promise<readonly Living[]>
   /** The next launch call is refused with this class; nothing is launched. */
-  refuseNext?(fault: LaunchFault): Promise<void>
+  readonly refuseNext?: (fault: LaunchFault) => Promise<void>
   /** Classes that `refuseNext` can bring about. */
   readonly refusals?: readonly LaunchFault[]
   /** The next launch call is carried out, at once or within `lateMs`, and its reply is lost. */
@@ -35,7 +35,7 @@ export interface ProviderWorld {
   /** How long after a lost reply its machine may come to life, in milliseconds; 0 when the call itself makes it. */
   readonly lateMs: number
   /** The next launch call never reaches the service, and nobody is told. */
-  loseNextCall?(): Promise<void>
+  readonly loseNextCall?: () => Promise<void>
   /** Somebody else's machines: without marks, of another repository, and with marks that look like ours. Their ids. */
   addForeign(repository: string, leaseId: string): Promise<readonly string[]>
   /** Until `mend` every call about this place fails. */
@@ -44,10 +44,10 @@ export interface ProviderWorld {
   /** The machine's own system shuts down. */
   shutDownGuest(id: string): Promise<void>
   /** A new machine of another lease gets the id of one that has ended, where ids come round again. */
-  reuseId?(id: string): Promise<void>
+  readonly reuseId?: (id: string) => Promise<void>
   /** The provider takes a machine back. */
-  interrupt?(id: string): Promise<void>
+  readonly interrupt?: (id: string) => Promise<void>
   /** Leaves something behind that carries the marks of a lease and no machine uses. */
-  leaveStray?(repository: string, leaseId: string, expiresAt: number): Promise<Living>
+  readonly leaveStray?: (repository: string, leaseId: string, expiresAt: number) => Promise<Living>
   close(): Promise<void>
 }
