@@ -59,6 +59,7 @@ export {
   type ThrottleNotice,
 } from './validity/conditions.ts'
 export { describeHistory, type HistoryDescription } from './verdict/describe-history.ts'
+export { historyEntryOf, judgedRunOf, type Comparable } from './verdict/from-result.ts'
 export {
   verdicts,
   type HistoryEntry,

@@ -36,10 +36,10 @@ describe('change points', () => {
     expect(changePoints([...level(100, 15), ...level(97, 12), ...level(101, 20)]).map(({ at }) => at)).toEqual([15, 27])
   })
 
-  test('are found in at most a few of 100 histories that never moved', () => {
+  test('are found in at most a few of 40 histories that never moved', () => {
     const normal = normals(4)
-    const moved = Array.from({ length: 100 }, () => changePoints(Array.from({ length: 20 }, () => 100 + normal())))
-    expect(moved.filter(points => points.length > 0).length).toBeLessThanOrEqual(4)
+    const moved = Array.from({ length: 40 }, () => changePoints(Array.from({ length: 20 }, () => 100 + normal())))
+    expect(moved.filter(points => points.length > 0).length).toBeLessThanOrEqual(3)
   })
 
   test('do not depend on the unit', () => {

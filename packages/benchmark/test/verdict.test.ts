@@ -10,6 +10,7 @@ import {
   type Verdict,
   type VerdictQuestion,
 } from '../src/verdict/judged.ts'
+import { historyEntryOf, judgedRunOf, type Comparable } from '../src/verdict/from-result.ts'
 import { pairedVerdictOf } from '../src/verdict/paired-verdict.ts'
 import { verdictOf } from '../src/verdict/verdict.ts'
 
@@ -307,5 +308,36 @@ describe('base and head on one host', () => {
     const control = pairedDifference(pairs(150, -0.03, 0.01, 2))
     expect(pairedVerdictOf({ difference, control })).toMatchObject({ verdict: 'inconclusive' })
     expect(pairedVerdictOf({ difference, control }).reasons[0]).toContain('differs from itself')
+  })
+})
+
+describe('a result', () => {
+  const record = (throughput: number | null, valid: boolean | null): Comparable => ({
+    backend: 'cuda',
+    workload: { name: 'resnet50-v1.5', version: 1, asked: {} as Comparable['workload']['asked'], actual: null },
+    environment: { gpu: { name: 'NVIDIA A10G' } },
+    flags: null,
+    metrics: { throughput } as Comparable['metrics'],
+    validity: { valid, reasons: valid === true ? [] : ['The GPU was hot.'] },
+  })
+
+  test('is compared by its throughput, its validity and its environment', () => {
+    const history = Array.from({ length: 20 }, (_, index) =>
+      historyEntryOf(record(640 + index / 10, true), `i-${index}`),
+    )
+    const entries = history.flatMap(one => one ?? [])
+    expect(entries).toHaveLength(20)
+    expect(verdictOf({ history: entries, run: judgedRunOf(record(641, true), 'i-a') }).verdict).toBe('pass')
+    const slow = { history: entries, run: judgedRunOf(record(610, true), 'i-b') }
+    expect(verdictOf({ ...slow, confirmations: [judgedRunOf(record(611, true), 'i-c')] }).verdict).toBe('regressed')
+    expect(verdictOf({ history: entries, run: judgedRunOf(record(610, false), 'i-b') }).reasons).toContain(
+      'The GPU was hot.',
+    )
+  })
+
+  test('that is not valid or has no figure is no part of a history', () => {
+    expect(historyEntryOf(record(640, false), 'i-1')).toBeNull()
+    expect(historyEntryOf(record(640, null), 'i-1')).toBeNull()
+    expect(historyEntryOf(record(null, true), 'i-1')).toBeNull()
   })
 })
