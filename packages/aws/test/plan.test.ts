@@ -35,6 +35,7 @@ const type = (
     vcpus: 8,
     markets: ['on-demand', 'spot'],
     computeCapability: capability,
+    gpuMaker: gpu === null ? null : 'NVIDIA',
     ...more,
   },
 ]
@@ -177,6 +178,37 @@ describe('the plan', () => {
   test('takes a machine without a GPU only when nobody waits for one', () => {
     expect(names(findings(['t3.micro']))).toEqual([])
     expect(names(findings(['t3.micro'], {}, { waitFor: 'running' }))).toHaveLength(2)
+  })
+
+  test('takes a GPU of another maker only when nobody asks CUDA for it', () => {
+    const types = new Map([type('g4ad.xlarge', 'Radeon Pro V520', 8192, null, { gpuMaker: 'AMD' })])
+    expect(planOffers(findings(['g4ad.xlarge'], { types })).reasons[0]).toContain('has a GPU of AMD')
+    expect(names(findings(['g4ad.xlarge'], { types }, { waitFor: 'ssm' }))).toHaveLength(2)
+  })
+
+  test('leaves out a type that the market does not sell', () => {
+    const types = new Map([type('p6-b200.48xlarge', 'B200', 183_296, 10, { markets: ['capacity-block'] })])
+    expect(planOffers(findings(['p6-b200.48xlarge'], { types })).reasons).toEqual([
+      'p6-b200.48xlarge: is not sold as on-demand',
+    ])
+  })
+
+  test('leaves out a type that needs more than the whole quota, with code, limit and link', () => {
+    const quota = {
+      region: 'us-west-2',
+      market: 'on-demand',
+      code: 'L-DB2E81BA',
+      name: 'Running On-Demand G and VT instances',
+      used: 0,
+      unknown: null,
+      link: 'https://example.com',
+    } as const
+    const [reason] = planOffers(findings(['g5.2xlarge'], { quotas: [{ ...quota, limit: 4 }] })).reasons
+    expect(reason).toBe(
+      'g5.2xlarge: needs 8 vCPUs, and the quota L-DB2E81BA (Running On-Demand G and VT instances) of us-west-2 is 4: ask for more at https://example.com',
+    )
+    expect(names(findings(['g5.2xlarge'], { quotas: [{ ...quota, limit: 8, used: 8 }] }))).toHaveLength(2)
+    expect(names(findings(['g5.2xlarge'], { quotas: [{ ...quota, limit: null }] }))).toHaveLength(2)
   })
 
   test('names a type that the region does not have', () => {

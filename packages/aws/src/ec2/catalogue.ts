@@ -17,6 +17,8 @@ export interface InstanceTypeFacts {
   readonly markets: readonly Market[]
   /** null for types without a GPU. Memory of one GPU, in MiB. */
   readonly gpu: Gpu | null
+  /** Who makes the GPU, as EC2 says it; null for types without one. */
+  readonly gpuMaker: string | null
   /** NVIDIA's compute capability, null when the table does not know the GPU. */
   readonly computeCapability: number | null
 }
@@ -71,6 +73,7 @@ function facts(info: InstanceTypeInfo): InstanceTypeFacts {
     vcpus: info.VCpuInfo?.DefaultVCpus ?? 0,
     markets: (info.SupportedUsageClasses ?? []).filter((one): one is Market & typeof one => markets.includes(one)),
     gpu: gpu === undefined ? null : { name, count: gpu.Count ?? 0, memoryMib: gpu.MemoryInfo?.SizeInMiB ?? 0 },
+    gpuMaker: gpu?.Manufacturer ?? null,
     computeCapability: computeCapabilities[name] ?? null,
   }
 }
@@ -151,6 +154,10 @@ export function lacks(type: InstanceTypeFacts, needs: GpuNeeds, needsGpu: boolea
   const wanted = needsGpu || Object.values(needs).some(need => need !== undefined)
   if (gpu === null) return wanted ? ['has no GPU'] : []
   const lacking: string[] = []
+  // Readiness is asked of CUDA, and the default images have NVIDIA's driver.
+  if (needsGpu && type.gpuMaker !== null && type.gpuMaker.toUpperCase() !== 'NVIDIA') {
+    lacking.push(`has a GPU of ${type.gpuMaker} (${gpu.name}), which wait-for gpu does not know: set wait-for to ssm`)
+  }
   if (needs.gpuCount !== undefined && gpu.count !== needs.gpuCount) {
     lacking.push(`has ${gpu.count} GPU${gpu.count === 1 ? '' : 's'}, not ${needs.gpuCount}`)
   }

@@ -1,5 +1,6 @@
 import { paginateDescribeInstances, type EC2Client, type Filter, type Instance } from '@aws-sdk/client-ec2'
 import type { Extra, Machine, MachineState, Market, Place, Price } from '@gpu-actions/lease'
+import type { AwsClients } from '../clients.ts'
 import { calling, codeOf } from '../errors.ts'
 import { tablePrice } from './prices/table.ts'
 import { tagNames } from './tags.ts'
@@ -121,3 +122,7 @@ export async function lookAt(ec2: EC2Client, place: Place, id: string): Promise<
   const [machine] = await describeMachines(ec2, place, [{ Name: 'instance-id', Values: [id] }])
   return machine
 }
+
+/** One machine whose account does not matter: to learn how it ended. @throws OutsideFault */
+export const lookAtInstance = (clients: AwsClients, id: string): Promise<Machine | undefined> =>
+  lookAt(clients.ec2(), { account: '', region: clients.region }, id)

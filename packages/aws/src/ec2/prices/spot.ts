@@ -1,4 +1,4 @@
-import { DescribeSpotPriceHistoryCommand, type _InstanceType } from '@aws-sdk/client-ec2'
+import { DescribeSpotPriceHistoryCommand } from '@aws-sdk/client-ec2'
 import type { AwsClients } from '../../clients.ts'
 import { optionalMs, whyUnknown, within } from '../within.ts'
 import type { FoundPrice } from './on-demand.ts'
@@ -18,7 +18,8 @@ export async function spotPrices(clients: AwsClients, types: readonly string[]):
       do {
         const reply = await clients.ec2().send(
           new DescribeSpotPriceHistoryCommand({
-            InstanceTypes: types as _InstanceType[],
+            // A filter answers nothing for a name that the region does not know; the list would fail as a whole.
+            Filters: [{ Name: 'instance-type', Values: [...types] }],
             ProductDescriptions: ['Linux/UNIX'],
             StartTime: new Date(now),
             EndTime: new Date(now),
