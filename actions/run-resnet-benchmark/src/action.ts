@@ -1,4 +1,4 @@
-import { defineAction, input } from '@gpu-actions/action-kit'
+import { defineAction, input, roleToAssume } from '@gpu-actions/action-kit'
 import { memoryFormats, modes, precisions, profileNames } from '@gpu-actions/benchmark/words'
 import { faultsOfHost, hostIdsGiven, type HostGiven } from './host-faults.ts'
 
@@ -30,6 +30,7 @@ export const action = defineAction({
       pattern: /^[a-z]{2}(-[a-z]+)+-\d$/,
       must: 'a region such as us-west-2',
     }),
+    'role-to-assume': roleToAssume,
     local: input.boolean({ about: 'Measure the runner itself (self-hosted runners).', fallback: 'false' }),
     'ssh-host': input.text({
       about: 'The machine to measure, reached by ssh: its name or address.',

@@ -1,10 +1,11 @@
 import { join } from 'node:path'
-import { UserFault, type Clock, type Log } from '@gpu-actions/action-kit'
+import { UserFault, type PostContext, type RunContext } from '@gpu-actions/action-kit'
 import type { Host } from '@gpu-actions/host'
 
 export interface HostChoice {
   readonly instanceId?: string | undefined
   readonly awsRegion?: string | undefined
+  readonly roleToAssume?: string | undefined
   readonly local: boolean
   readonly sshHost?: string | undefined
   readonly sshPort?: number
@@ -13,13 +14,10 @@ export interface HostChoice {
   readonly sshHostKey?: string | undefined
 }
 
-export interface HostPorts {
-  readonly clock: Clock
-  readonly log: Log
+export interface HostPorts extends Pick<PostContext, 'clock' | 'log' | 'idToken'> {
+  readonly run: Pick<RunContext, 'repository' | 'runId' | 'temp'>
   /** The runner's environment. */
   readonly environment: Readonly<Record<string, string | undefined>>
-  /** The runner's folder for this job. */
-  readonly temp: string
 }
 
 /** What a program needs of the runner's environment, and what decides how fast it runs. Tokens and inputs are not in it. */
@@ -39,6 +37,8 @@ export const localEnvironment = (
 /** A host, and what is to be called when nothing is asked of it any more. */
 export interface OpenedHost {
   readonly host: Host
+  /** The code of the machine's state reason when the cloud took it back, else null; absent where nobody can tell. */
+  readonly takenBack?: () => Promise<string | null>
   close(): Promise<void>
 }
 
@@ -49,26 +49,40 @@ const nothingToClose = (host: Host): OpenedHost => ({ host, close: () => Promise
  * @throws UserFault without a region
  */
 export async function openHost(choice: HostChoice, ports: HostPorts): Promise<OpenedHost> {
-  const { clock, log, environment, temp } = ports
+  const { clock, log, environment, run } = ports
   if (choice.sshHost !== undefined) return openSsh(choice, choice.sshHost, ports)
   if (choice.local || choice.instanceId === undefined) {
     const { localHost } = await import('@gpu-actions/host')
-    const directory = join(temp, 'gpu-actions-local')
+    const directory = join(run.temp, 'gpu-actions-local')
     return nothingToClose(localHost({ clock, log, environment: localEnvironment(environment), directory }))
   }
-  const region = choice.awsRegion ?? (environment['AWS_REGION'] || environment['AWS_DEFAULT_REGION'])
-  if (region === undefined || region === '') {
-    throw new UserFault(`The region of ${choice.instanceId} is not known`, [
+  return openInstance(choice, choice.instanceId, ports)
+}
+
+async function openInstance(choice: HostChoice, instanceId: string, ports: HostPorts): Promise<OpenedHost> {
+  const { clock, environment, idToken, log, run } = ports
+  const { awsWorld, isInterruption, lookAtInstance, ssmHost } = await import('@gpu-actions/aws')
+  const sessionName = `${run.repository} ${run.runId}`
+  const world = awsWorld({ environment, roleToAssume: choice.roleToAssume, idToken, sessionName, clock })
+  const region = choice.awsRegion ?? world.environmentRegion
+  if (region === undefined) {
+    throw new UserFault(`The region of ${instanceId} is not known`, [
       'aws-region: give it, or set AWS_REGION (aws-actions/configure-aws-credentials does)',
     ])
   }
-  const { awsClients, ssmHost } = await import('@gpu-actions/aws')
-  return nothingToClose(ssmHost({ clients: awsClients({ region }), instanceId: choice.instanceId, clock, log }))
+  const clients = world.clientsFor(region)
+  return {
+    ...nothingToClose(ssmHost({ clients, instanceId, clock, log })),
+    takenBack: async () => {
+      const machine = await lookAtInstance(clients, instanceId)
+      return machine !== undefined && isInterruption(machine) ? (machine.stateReason?.code ?? null) : null
+    },
+  }
 }
 
 async function openSsh(choice: HostChoice, host: string, ports: HostPorts): Promise<OpenedHost> {
   const { sshPort, sshUser = '', sshKey = '', sshHostKey } = choice
-  const { clock, log, environment, temp } = ports
+  const { clock, log, environment, run } = ports
   const { sshHost } = await import('@gpu-actions/host')
   const options = {
     host,
@@ -79,6 +93,6 @@ async function openSsh(choice: HostChoice, host: string, ports: HostPorts): Prom
   }
   // Of the runner's environment the client needs only where programs are: the rest may hold an agent, tokens, inputs.
   const seen = { PATH: environment['PATH'] ?? '/usr/bin:/bin' }
-  const opened = sshHost(options, { clock, log, environment: seen, directory: join(temp, 'gpu-actions-ssh') })
+  const opened = sshHost(options, { clock, log, environment: seen, directory: join(run.temp, 'gpu-actions-ssh') })
   return { host: opened, close: () => opened.close() }
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { ActionContext } from '@gpu-actions/action-kit'
+import type { ActionContext, Records } from '@gpu-actions/action-kit'
 import {
   formatThroughput,
   furtherRuns,
@@ -8,8 +8,9 @@ import {
   type BenchmarkWish,
   type Result,
 } from '@gpu-actions/benchmark'
-import type { Host } from '@gpu-actions/host'
+import { recordUse } from '@gpu-actions/lease'
 import type { BenchmarkAction } from './action.ts'
+import type { OpenedHost } from './hosts.ts'
 import { placeOf } from './place.ts'
 
 type Context = ActionContext<BenchmarkAction['inputs'], BenchmarkAction['outputs']>
@@ -21,16 +22,17 @@ type Context = ActionContext<BenchmarkAction['inputs'], BenchmarkAction['outputs
  */
 export async function run(
   context: Pick<Context, 'inputs' | 'runDirectories' | 'log' | 'clock' | 'signal' | 'setOutput'>,
-  host: Host,
+  { host, takenBack }: Pick<OpenedHost, 'host' | 'takenBack'>,
   program: Uint8Array,
 ): Promise<void> {
   const { inputs, log, clock, signal, setOutput } = context
   const place = await placeOf(inputs, context.runDirectories)
   const records = context.runDirectories.open(place.id)
-  const ports = { clock, log, records, signal }
+  const ports = { clock, log, records, signal, ...(takenBack === undefined ? {} : { takenBack }) }
   const wish = wishOf(inputs)
   const { result, fault } = await runBenchmark(host, program, wish, ports, place)
   await records.write('result.json', result)
+  await noteUse(records, result)
   const { metrics } = result
   setOutput('throughput', figure(metrics.throughput))
   setOutput('throughput-low', figure(metrics.throughputLow))
@@ -46,9 +48,15 @@ export async function run(
     log.info(`Profile ${inputs.profile}: now ${name}`)
     const further = await runBenchmark(host, program, { ...wish, ...asked }, ports, place)
     await records.write(`result-${name}.json`, further.result)
+    await noteUse(records, further.result)
     if (further.fault !== null) throw further.fault
     tell(further.result, log)
   }
+}
+
+/** For the receipt of the lease: time in which nothing was measured is waste. */
+async function noteUse(records: Records, { blocks, startedAt, endedAt }: Result): Promise<void> {
+  if (blocks.length > 0) await recordUse(records, { by: 'run-resnet-benchmark', startedAt, endedAt })
 }
 
 /** What the inputs ask for; sizes that they leave open are the profile's. */

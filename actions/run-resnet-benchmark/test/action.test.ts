@@ -152,7 +152,9 @@ describe('the host', () => {
     }
     const clock = { now: () => 0, sleep: async () => undefined, random: () => 0 }
     const choice = { instanceId: 'i-0123456789abcdef0', local: false }
-    await expect(openHost(choice, { clock, log, environment: { AWS_REGION: '' }, temp: '/tmp' })).rejects.toThrow(
+    const run = { repository: 'org/consumer', runId: '1', temp: '/tmp' }
+    const idToken = () => Promise.reject(new Error('no role to take'))
+    await expect(openHost(choice, { clock, log, environment: { AWS_REGION: '' }, run, idToken })).rejects.toThrow(
       UserFault,
     )
   })

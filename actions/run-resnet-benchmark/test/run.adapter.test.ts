@@ -71,10 +71,12 @@ async function measure(
   const given: Readonly<Record<string, string>> = { ...tiny, ...where, ...more }
   const inputs = readInputs(action, id => given[id] ?? '')
   const environment = { PATH: process.env['PATH'], HOME: folder, OMP_NUM_THREADS: '1', GOMP_SPINCOUNT: '0' }
-  const opened = await openHost(inputs, { clock: systemClock, log, environment, temp: folder })
+  const job = { repository: 'org/consumer', runId: '1', temp: folder }
+  const idToken = () => Promise.reject(new Error('no role to take'))
+  const opened = await openHost(inputs, { clock: systemClock, log, environment, run: job, idToken })
   const context = { inputs, log, clock: systemClock, signal, runDirectories: runDirectories(folder) }
   const setOutput = (id: string, value: unknown): void => void (outputs[id] = value)
-  const failure: unknown = await run({ ...context, setOutput }, opened.host, program).then(
+  const failure: unknown = await run({ ...context, setOutput }, opened, program).then(
     () => undefined,
     (error: unknown) => error,
   )
