@@ -1,5 +1,5 @@
 import { clientToken, offerKey, words, type Intent, type Offer } from '@gpu-actions/lease'
-import type { Setting } from './provision.ts'
+import type { Setting } from './setting.ts'
 
 /** Offers whose parameters are shown and that EC2 is asked about; the others differ by zone only. */
 const shown = 6

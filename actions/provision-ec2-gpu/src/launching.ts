@@ -13,7 +13,7 @@ import {
 } from '@gpu-actions/lease'
 import { attemptTable, readyTable } from './describe.ts'
 import { endEarly } from './end.ts'
-import type { Setting } from './provision.ts'
+import type { Setting } from './setting.ts'
 import { provisionState } from './state.ts'
 import { watch } from './watch.ts'
 import { MachineEnded, waitUntilGpusAnswer, waitUntilReachable, waitUntilRunning } from './wait.ts'

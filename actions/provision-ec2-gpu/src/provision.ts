@@ -1,5 +1,5 @@
-import { UserFault, type ActionContext } from '@gpu-actions/action-kit'
-import { ec2Access, ec2Provider, type Ec2Plan, type Ec2Provider } from '@gpu-actions/aws'
+import { UserFault } from '@gpu-actions/action-kit'
+import { ec2Access, ec2Provider, type Ec2Plan } from '@gpu-actions/aws'
 import {
   effectiveTtl,
   newLeaseId,
@@ -9,26 +9,12 @@ import {
   type Owner,
   type Place,
 } from '@gpu-actions/lease'
-import type { action } from './action.ts'
 import { planLines, planTable } from './describe-plan.ts'
 import { showDryRun } from './dry-run.ts'
 import { launchAndWait } from './launching.ts'
 import type { ProvisionPorts } from './real-ports.ts'
+import type { ProvisionContext, Setting } from './setting.ts'
 import { regionsOf, wishOf } from './wish.ts'
-
-export type ProvisionContext = ActionContext<typeof action.inputs, typeof action.outputs>
-
-/** What one provisioning has been given, and what it plans. */
-export interface Setting {
-  readonly context: ProvisionContext
-  readonly ports: ProvisionPorts
-  readonly provider: Ec2Provider
-  readonly plan: Ec2Plan
-  /** Milliseconds since the epoch, by the service's clock. */
-  readonly now: () => number
-  /** When a machine of the offer that is launched now ends itself; whole seconds since the epoch, in milliseconds. */
-  readonly expiryOf: (offer: Offer) => number
-}
 
 /** Rents a machine and waits until it can be used. Whatever goes wrong, post ends what was launched. */
 export async function provision(context: ProvisionContext, ports: ProvisionPorts): Promise<void> {

@@ -1,6 +1,6 @@
 import { consoleTail, lookAt, statusChecks } from '@gpu-actions/aws'
 import type { Launched, Lease, Machine } from '@gpu-actions/lease'
-import type { Setting } from './provision.ts'
+import type { Setting } from './setting.ts'
 import type { Watched } from './wait.ts'
 
 /** The end of the log of the first boot, and what the kernel said of the GPU. */

@@ -6,7 +6,8 @@ import { readInputs, runDirectories, systemClock, type Clock, type Log } from '@
 import { awsWorld, waitForRegistration } from '@gpu-actions/aws'
 import { startOfflineCloud, type OfflineCloud } from '@gpu-actions/offline-cloud'
 import { action } from '../src/action.ts'
-import { provision, type ProvisionContext } from '../src/provision.ts'
+import { provision } from '../src/provision.ts'
+import type { ProvisionContext } from '../src/setting.ts'
 import type { GpuHost } from '../src/gpu-check.ts'
 import { livingOf, timings } from './fixtures/job.ts'
 

@@ -2,7 +2,7 @@ import { messageOf } from '@gpu-actions/action-kit'
 import { idTokens, missingOfLogin, type AwsWorld } from '@gpu-actions/aws'
 import { clusterApi, readBase, type ClusterApi } from '@gpu-actions/cluster-api'
 import type { SweepReport, SweepRow } from '@gpu-actions/lease'
-import type { SweepContext } from './sweep-orphans.ts'
+import type { SweepContext } from './context.ts'
 
 /** What a sweep of clusters has found, and what went wrong, as sentences. */
 export type ClusterSweep = readonly [rows: readonly SweepRow[], problems: readonly string[]]

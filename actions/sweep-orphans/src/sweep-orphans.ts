@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import type { ActionContext } from '@gpu-actions/action-kit'
 import { ec2Access, ec2Ending, isFinal, regionsOf, type AwsWorld } from '@gpu-actions/aws'
 import {
   joinSweep,
@@ -11,11 +10,9 @@ import {
   type Place,
   type SweepReport,
 } from '@gpu-actions/lease'
-import type { SweepAction } from './action.ts'
 import { sweepClusters } from './clusters.ts'
+import type { SweepContext } from './context.ts'
 import { withParameters } from './parameters.ts'
-
-export type SweepContext = ActionContext<SweepAction['inputs'], SweepAction['outputs']>
 
 /** The run directory of a sweep; it belongs to no lease. */
 const directory = 'sweep'
