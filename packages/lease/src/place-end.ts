@@ -259,7 +259,7 @@ const unaskedPlace = (provider: EndingProvider, place: Place): Left => ({
     id: `${place.account}/${place.region}`,
     place,
     consoleLink: '',
-    byHand: '',
+    byHand: `look for what the lease may have in ${place.region} of account ${place.account}`,
   }),
   state: 'could not be asked',
 })
