@@ -34,13 +34,7 @@ function within(values: readonly number[], offset: number, random: () => number)
   if (values.length < shortestHistory) return []
   const best = bestSplit(values)
   if (best.strength <= 0) return []
-  let asGood = 0
-  const shuffled = Float64Array.from(values)
-  for (let round = 0; round < shuffles; round++) {
-    shuffle(shuffled, random)
-    if (bestSplit(shuffled).strength >= best.strength) asGood++
-  }
-  const p = (asGood + 1) / (shuffles + 1)
+  const p = chanceOf(best.strength, values, random)
   if (p > significance) return []
   return [
     ...within(values.slice(0, best.at), offset, random),
@@ -49,11 +43,29 @@ function within(values: readonly number[], offset: number, random: () => number)
   ]
 }
 
+/** How often a shuffled history splits as well. Stops as soon as that is too often; the figure is then a lower bound. */
+function chanceOf(strength: number, values: readonly number[], random: () => number): number {
+  const shuffled = Float64Array.from(values)
+  let asGood = 1
+  for (let round = 0; round < shuffles && asGood / (shuffles + 1) <= significance; round++) {
+    shuffle(shuffled, random)
+    if (splitOf(shuffled).strength >= strength) asGood++
+  }
+  return asGood / (shuffles + 1)
+}
+
 /**
  * The split with the largest n·m/(n+m) × energy distance between its sides.
  * @returns `at`: the first index of the right side; strength 0 when no split is allowed
  */
-export function bestSplit(values: ArrayLike<number>): { readonly at: number; readonly strength: number } {
+export const bestSplit = (values: readonly number[]): Split => splitOf(Float64Array.from(values))
+
+interface Split {
+  readonly at: number
+  readonly strength: number
+}
+
+function splitOf(values: Float64Array): Split {
   const n = values.length
   // Sums of distances: within the left side, within the right side, between both. They follow as one value moves over.
   let [left, right, between] = [0, 0, 0]
@@ -73,10 +85,9 @@ export function bestSplit(values: ArrayLike<number>): { readonly at: number; rea
   return best
 }
 
-const distance = (values: ArrayLike<number>, i: number, j: number): number =>
-  Math.abs((values[i] ?? 0) - (values[j] ?? 0))
+const distance = (values: Float64Array, i: number, j: number): number => Math.abs((values[i] ?? 0) - (values[j] ?? 0))
 
-function distances(values: ArrayLike<number>, of: number, from: number, to: number): number {
+function distances(values: Float64Array, of: number, from: number, to: number): number {
   let sum = 0
   for (let j = from; j < to; j++) sum += distance(values, of, j)
   return sum
