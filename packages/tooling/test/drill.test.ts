@@ -174,7 +174,7 @@ const clean: DrillFacts = {
   billedAfterGuest: [],
   leftovers: [],
   harmed: [],
-  receipts: [{ leaseId: 'l-1', remaining: 0, at: 61_000 }],
+  receipts: [{ leaseId: 'l-1', remaining: 0, stillThere: [], at: 61_000 }],
   isControl: false,
   conclusion: 'failure',
   wantedLeases: 1,
@@ -229,10 +229,14 @@ describe('the judgement of a drill', () => {
   })
 
   test('finds a receipt that says 0 remaining while a machine ran, or before one was launched', () => {
-    expect(problems({ receipts: [{ leaseId: 'l-1', remaining: 0, at: 60_000 }] })).toHaveLength(1)
-    expect(problems({ receipts: [{ leaseId: 'l-1', remaining: 0, at: 500 }] })).toHaveLength(1)
-    expect(problems({ receipts: [{ leaseId: 'l-1', remaining: 1, at: 500 }] })).toEqual([])
-    expect(problems({ receipts: [{ leaseId: 'l-2', remaining: 0, at: 500 }] })).toEqual([])
+    const [receipt] = clean.receipts
+    const receiptProblems = (changes: object) =>
+      problems({ receipts: receipt === undefined ? [] : [{ ...receipt, ...changes }] })
+    expect(receiptProblems({ at: 60_000 })).toHaveLength(1)
+    expect(receiptProblems({ at: 500 })).toHaveLength(1)
+    expect(receiptProblems({ stillThere: ['vol-1 (in-use)'] })).toEqual([expect.stringContaining('vol-1')])
+    expect(receiptProblems({ remaining: 1, at: 500 })).toEqual([])
+    expect(receiptProblems({ leaseId: 'l-2', at: 500 })).toEqual([])
   })
 
   test('finds a control that did not succeed, or launched another number of machines', () => {

@@ -131,12 +131,13 @@ function twice({ machines }: DrillFacts): readonly string[] {
 
 /** A receipt with 0 remaining speaks for every machine of its lease, for one that was launched later too. */
 function lies({ receipts, machines }: DrillFacts): readonly string[] {
-  return receipts.flatMap(({ leaseId, remaining, at }) => {
+  return receipts.flatMap(({ leaseId, remaining, stillThere, at }) => {
     if (remaining > 0) return []
     const ran = machines.filter(machine => machine.leaseId === leaseId && (machine.endedAt ?? Infinity) > at)
-    return ran.length === 0
+    const things = [...ran.map(({ id }) => id), ...stillThere]
+    return things.length === 0
       ? []
-      : [`the receipt of lease ${leaseId} says 0 remaining while ${ran.map(({ id }) => id).join(', ')} ran`]
+      : [`the receipt of lease ${leaseId} says 0 remaining while ${things.join(', ')} was there`]
   })
 }
 

@@ -63,12 +63,15 @@ export function drillOf(seed: string, index: number): Drill {
       victim: random.pick([0, 1]),
       wholeRun: random.chance(0.5),
       stormCalls: random.integer(5, 20),
-      sessionsEnd: random.chance(0.5),
+      sessionsEnd: random.chance(0.5) || cloud.faults.some(({ kind }) => endsMachines.has(kind)),
     },
     cloud,
     bystanders: random.shuffle([0, 1, 2, 3, 4, 5]).slice(0, 2),
   }
 }
+
+/** A machine that AWS ended an hour ago is not shown any more: no time may go by for these. */
+const endsMachines: ReadonlySet<Fault['kind']> = new Set(['boot-terminated', 'spot-interruption'])
 
 const refusedLaunches = (faults: readonly Fault[]): number =>
   faults.flatMap(({ kind, count }) => (kind === 'capacity' ? [count ?? 1] : [])).reduce((a, b) => a + b, 0)

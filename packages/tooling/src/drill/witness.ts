@@ -7,6 +7,8 @@ import { receiptRecord } from '@gpu-actions/lease'
 export interface ReceiptSight {
   readonly leaseId: string
   readonly remaining: number
+  /** What of the lease existed when it was read, though nothing was to be left or still ending, in words. */
+  readonly stillThere: readonly string[]
   /** When it was read, in milliseconds of the cloud's clock. */
   readonly at: number
 }
@@ -29,6 +31,12 @@ export const leaseOf = ({ tags }: Pick<InstanceState, 'tags'>): string | undefin
 /** Still able to cost: EC2 bills nothing from the first sight of shutting-down on. */
 export const isBilled = ({ state }: Pick<InstanceState, 'state'>): boolean =>
   state !== 'shutting-down' && state !== 'terminated'
+
+/** Volumes, interfaces and living spot requests that bear the mark of a lease. */
+const belongings = ({ volumes, interfaces, spotRequests }: CloudState, leaseId: string): readonly string[] =>
+  [...volumes, ...interfaces, ...spotRequests.filter(({ state }) => state === 'open' || state === 'active')]
+    .filter(thing => leaseOf(thing) === leaseId)
+    .map(({ id, state }) => `${id} (${state})`)
 
 const lookEveryMs = 100
 
@@ -54,8 +62,10 @@ export function createWitness(cloud: OfflineCloud): Witness {
         const text = await readFile(path.join(folder, leaseId, receiptRecord.file), 'utf8').catch(() => null)
         if (text === null || read.has(text)) continue
         read.add(text)
-        const { remaining } = receiptRecord.parse(JSON.parse(text))
-        receipts.push({ leaseId, remaining, at: Date.parse(look().now) })
+        const { remaining, ending } = receiptRecord.parse(JSON.parse(text))
+        const state = look()
+        const stillThere = remaining > 0 || ending.length > 0 ? [] : belongings(state, leaseId)
+        receipts.push({ leaseId, remaining, stillThere, at: Date.parse(state.now) })
       }
     },
     stop: () => clearInterval(timer),
