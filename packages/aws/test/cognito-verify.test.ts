@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, jest, test } from '@jest/globals'
 import fc from 'fast-check'
 import {
   createLocalJWKSet,
@@ -11,6 +11,8 @@ import {
   type JWTVerifyGetKey,
 } from 'jose'
 import { issuersOf, keysUrl, verifyToken, type Expected } from '../src/cognito/verify.ts'
+
+jest.setTimeout(30_000)
 
 const pool = { id: 'us-west-2_Pool1', region: 'us-west-2', homeRegion: 'us-west-2' }
 const issuer = 'https://cognito-idp.us-west-2.amazonaws.com/us-west-2_Pool1'

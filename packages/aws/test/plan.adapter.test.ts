@@ -184,6 +184,21 @@ describe('a plan', () => {
     expect(rig.calls('ec2:RunInstances')).toBe(0)
   })
 
+  test('leaves out a region that the account has not enabled', async () => {
+    const found = await plan({ regions: ['eu-south-1', 'us-west-2'] })
+    expect(found.offers.map(({ place }) => place.region)).toEqual(['us-west-2', 'us-west-2', 'us-west-2'])
+    expect(found.leftOut).toEqual([
+      'eu-south-1: AWS does not take the credentials in eu-south-1, though it knows them: the region may not be enabled in the account',
+    ])
+  })
+
+  test('stops at once, with one sentence, when the credentials have expired', async () => {
+    rig.cloud.addFaults([{ kind: 'expired-credentials', count: null }])
+    const failure = await failureOf(plan({ regions: ['us-west-2', 'us-east-1'] }))
+    expect(failure).toContain('have expired')
+    expect(failure.match(/What to do/g)).toHaveLength(1)
+  })
+
   test('names the permission that a look-up lacks', async () => {
     rig.cloud.addFaults([{ kind: 'denied', operation: 'DescribeImages', count: null }])
     expect(await failureOf(plan())).toContain('ec2:DescribeImages')

@@ -134,7 +134,8 @@ export async function findImages(
   }
   const id = choice.by === 'id' ? choice.id : await parameterImage(clients.ssm(), region, choice.name)
   // A filter answers nothing for an image that is not there; the id itself would be an error without words.
-  const [image] = await describe(ec2, region, { Filters: [{ Name: 'image-id', Values: [id] }] })
+  const query = { Filters: [{ Name: 'image-id', Values: [id] }], IncludeDeprecated: true }
+  const [image] = await describe(ec2, region, query)
   const input = choice.by === 'id' ? 'ami-id' : 'ami-ssm-parameter'
   if (image !== undefined) {
     const fault = unusable(image)

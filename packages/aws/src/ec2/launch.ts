@@ -164,12 +164,12 @@ const withoutCredentials = (error: OutsideFault): LaunchOutcome => ({
 })
 
 /**
- * A dry run of the launch: checks permissions and parameters, launches nothing.
+ * A dry run of the launch: checks permissions and parameters, launches nothing, so it may be repeated.
  * @throws OutsideFault when the real call would have been refused
  */
-export async function dryRun(ec2Once: EC2Client, spec: LaunchSpec, offer: Offer, intent: Intent): Promise<void> {
+export async function dryRun(ec2: EC2Client, spec: LaunchSpec, offer: Offer, intent: Intent): Promise<void> {
   try {
-    await ec2Once.send(new RunInstancesCommand({ ...launchParameters(spec, offer, intent), DryRun: true }))
+    await ec2.send(new RunInstancesCommand({ ...launchParameters(spec, offer, intent), DryRun: true }))
   } catch (error) {
     if (faultOf(error) !== 'dry-run') throw outsideFault(error, launchCall(offer))
   }

@@ -1,6 +1,6 @@
 import { messageOf, OutsideFault, UserFault } from '@gpu-actions/action-kit/ports'
 import type { AwsClients } from '../clients.ts'
-import { faultOf } from '../errors.ts'
+import { codeOf, faultOf } from '../errors.ts'
 import type { ImageFacts } from './image.ts'
 import { nearestThings } from './nearest.ts'
 import { findSubnets, type SubnetFacts } from './network.ts'
@@ -15,16 +15,21 @@ const refusal = (faults: readonly string[]): UserFault =>
     faults,
   )
 
-/** Bad credentials fail every call in the same way: thrown, said once, in their own words. */
-function sentencesOf(errors: readonly unknown[]): readonly string[] {
+/** The account is known by its credentials, and yet the region does not take them. */
+const isStranger = (error: unknown): boolean =>
+  error instanceof OutsideFault && (faultOf(error) === 'credentials' || codeOf(error.cause) === 'AuthFailure')
+
+/** What is missing in a region, as sentences. Throws what is no fault of the region. */
+function sentencesOf(region: string, errors: readonly unknown[]): readonly string[] {
+  if (errors.some(isStranger)) {
+    return [
+      `AWS does not take the credentials in ${region}, though it knows them: the region may not be enabled in the account`,
+    ]
+  }
   return errors.flatMap(error => {
     if (error instanceof UserFault) return error.faults.length > 0 ? error.faults : [error.message]
-    if (error instanceof OutsideFault) {
-      const fault = faultOf(error.cause)
-      if (fault === 'credentials' || fault === 'account') throw error
-      return [`${error.message}: ${messageOf(error.cause)}. ${error.advice}`]
-    }
-    throw error
+    if (!(error instanceof OutsideFault) || faultOf(error) === 'account') throw error
+    return [`${error.message}: ${messageOf(error.cause)}. ${error.advice}`]
   })
 }
 
@@ -65,25 +70,26 @@ export async function preparePlan(
   const regions = wish.regions.map(region => access.clientsFor(region))
   const subnets = regions.map(async clients => findSubnets(clients.ec2(), clients.region, wish.subnetIds))
   const [account, lost, ...answers] = await Promise.all([
-    access.account().catch((error: unknown) => sentencesOf([error])),
+    // Needs no permission: what fails here fails every call, and is said once, in its own words.
+    access.account(),
     lostSubnets(wish, subnets),
     ...regions.map((clients, index) => lookUpRegion(clients, wish, subnets[index] ?? Promise.resolve([]))),
   ])
-  const faults = [...localFaults(wish), ...lost, ...(typeof account === 'string' ? [] : account)]
+  const faults = [...localFaults(wish), ...lost]
   const looked: Looked[] = []
-  const leftOut: string[] = []
+  const without: { readonly region: string; readonly says: string }[] = []
   for (const [index, answer] of answers.entries()) {
     const region = wish.regions[index] ?? ''
-    const errors = 'region' in answer ? reservationFaults(answer, wish) : sentencesOf(answer)
-    if (errors.length > 0) leftOut.push(...errors.map(error => `${region}: ${error}`))
-    else if ('region' in answer) looked.push(lookedAt(answer, wish, typeof account === 'string' ? account : ''))
+    const missing = 'region' in answer ? reservationFaults(answer, wish) : sentencesOf(region, answer)
+    without.push(...missing.map(says => ({ region, says })))
+    if (missing.length === 0 && 'region' in answer) looked.push(lookedAt(answer, wish, account))
   }
+  const named = without.map(({ region, says }) => `${region}: ${says}`)
   // With one region its name would only stand in the way.
-  const regionFaults = wish.regions.length === 1 ? leftOut.map(one => one.slice(one.indexOf(': ') + 2)) : leftOut
-  if (looked.length === 0) faults.push(...new Set(regionFaults))
+  if (looked.length === 0) faults.push(...new Set(regions.length > 1 ? named : without.map(({ says }) => says)))
   faults.push(...new Set(looked.flatMap(({ found }) => spaceFaults(wish, [...found.images.values()]))))
-  if (faults.length > 0 || typeof account !== 'string') throw refusal(faults)
-  const prepared = assemble(wish, account, looked, leftOut)
+  if (faults.length > 0) throw refusal(faults)
+  const prepared = assemble(wish, account, looked, named)
   if (prepared.plan.offers.length > 0) return prepared
   const nearest = await nearestThings(region => access.clientsFor(region), wish, looked)
   return { ...prepared, plan: { ...prepared.plan, nearest } }

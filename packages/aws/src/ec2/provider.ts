@@ -140,6 +140,6 @@ export function ec2Provider(access: Ec2Access): Ec2Provider {
       return launch(access.clientsFor(offer.place.region).ec2Once(), specFor(offer), offer, intent)
     },
     parameters: (offer, intent) => launchParameters(specFor(offer), offer, intent),
-    dryRun: (offer, intent) => dryRun(access.clientsFor(offer.place.region).ec2Once(), specFor(offer), offer, intent),
+    dryRun: (offer, intent) => dryRun(access.clientsFor(offer.place.region).ec2(), specFor(offer), offer, intent),
   }
 }
