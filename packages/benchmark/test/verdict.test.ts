@@ -69,6 +69,11 @@ describe('with twenty quiet hosts', () => {
     expect(judge(quiet, [970, 1001])).toMatchObject({ verdict: 'suspect-host', hostsNeeded: 0 })
   })
 
+  test('a second host half-way neither confirms nor clears', () => {
+    expect(judge(quiet, [970, 988])).toMatchObject({ verdict: 'inconclusive', hostsNeeded: 0 })
+    expect(judge(quiet, [970, 988]).reasons[0]).toContain('neither confirms')
+  })
+
   test('a gain of 3 % is an improvement when two hosts show it', () => {
     expect(judge(quiet, [1030])).toMatchObject({ verdict: 'inconclusive', hostsNeeded: 1 })
     expect(judge(quiet, [1030, 1031]).verdict).toBe('improved')
@@ -184,6 +189,9 @@ describe('where hosts come in two kinds', () => {
 
   test('a loss on both kinds is one', () => {
     expect(judge(kinds, [930, 928]).verdict).toBe('regressed')
+    // Slower than either kind, then a host like the slower kind: it may be one of the faster kind that lost 4 %.
+    expect(judge(kinds, [920, 960]).verdict).toBe('inconclusive')
+    expect(judge(kinds, [920, 1001]).verdict).toBe('suspect-host')
   })
 
   test('a few slow hosts in the history ask for more hosts before a loss like theirs is believed', () => {

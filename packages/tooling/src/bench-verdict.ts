@@ -25,7 +25,7 @@ const shownBesidePeers = new Set([
 const losses = [0.03, 0.05, 0.1]
 const started = performance.now()
 const full = cells(20, losses)
-const few = [12, 10].map(history => ({ history, rates: cells(history, [0.03]) }))
+const few = [12, 10].map(history => ({ history, rates: cells(history, [0.03, 0.05]) }))
 
 console.log(`${trials} trials a cell, seed ${seed}. A suspicion is settled on fresh hosts, three runs at most.`)
 console.log('Found: by the first run and its confirmation / within three runs.\n')

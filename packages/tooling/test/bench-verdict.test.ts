@@ -19,7 +19,7 @@ const rates = (more: Partial<Rates>): Rates => ({
   falseImprovements: 0,
   passed: 1,
   inconclusive: 0,
-  found: new Map([[0.03, { confirmed: 1, withinThree: 1 }]]),
+  found: new Map([[0.03, { confirmed: 1, withinThree: 1, passed: 0 }]]),
   ...more,
 })
 const missed = (more: Partial<Rates>): number => targetsOf([rates(more)]).filter(({ met }) => !met).length
@@ -35,10 +35,16 @@ describe('a promise is broken', () => {
   })
 
   test('by losses that are not found, where it speaks of them', () => {
-    const found = new Map([[0.03, { confirmed: 0.9, withinThree: 0.949 }]])
+    const found = new Map([[0.03, { confirmed: 0.9, withinThree: 0.949, passed: 0 }]])
     expect(missed({ found })).toBe(1)
     expect(missed({ found, history: 12 })).toBe(0)
     expect(missed({ found, model: model('CV 1 %, slow hosts') })).toBe(0)
+  })
+
+  test('by a loss that passes', () => {
+    const of = (passed: number) => new Map([[0.05, { confirmed: 0.9, withinThree: 0.9, passed }]])
+    expect(missed({ found: of(0.01) })).toBe(0)
+    expect(missed({ found: of(0.011) })).toBe(1)
   })
 
   test('by a pass in a history too noisy to tell', () => {

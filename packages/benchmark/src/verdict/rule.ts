@@ -6,6 +6,8 @@ export const rule = {
   z: 3.5,
   /** … and beyond this share of the level: significance and effect together (protocol 8.3). */
   effect: 0.02,
+  /** A second host clears the code only within half of those scales: noise may hide half of a loss there. */
+  cleared: 1.75,
   /** Hosts are not believed to agree better than this, as a share of the level (protocol 8.3). */
   scaleFloor: 0.005,
   /** Fewer hosts give no verdict (protocol 8.3). */

@@ -22,6 +22,8 @@ export const say = {
     `Provisional: ${hosts} earlier hosts; with ${rule.enoughHosts} false alarms are three times rarer.`,
   suspectHost: (first: number, second: number): string =>
     `The first host was ${against(first)}, another one ${against(second)}: the host is suspect, not the code.`,
+  halfway: (first: number, second: number): string =>
+    `The first host was ${against(first)}, another one ${against(second)}: that neither confirms the change nor clears the code.`,
   fastHost: (first: number, second: number): string =>
     `The first host was ${against(first)}, another one ${against(second)}: the host was fast, not the code.`,
   confirmed: (ds: readonly number[], z: number): string =>

@@ -92,11 +92,7 @@ function decide(readings: readonly Reading[], baseline: Baseline, lossToFind: nu
   const facing = first.side
   if (facing === 'within') return withinLevels(readings, baseline, lossToFind)
   const other = later.find(({ side }) => side !== facing)
-  if (other !== undefined) {
-    return facing === 'low'
-      ? settled('suspect-host', say.suspectHost(first.d, other.d))
-      : settled('pass', say.fastHost(first.d, other.d))
-  }
+  if (other !== undefined) return contradicted(first, other, baseline, lossToFind)
   if (readings.some(({ doubt }) => doubt === 'drift')) return settled('inconclusive', say.drift(first.d))
   const peers = Math.max(...readings.map(reading => reading.peers))
   const needed = runsNeeded(peers, baseline.values.length)
@@ -115,6 +111,15 @@ function decide(readings: readonly Reading[], baseline: Baseline, lossToFind: nu
       first.z,
     ),
   )
+}
+
+/** Another host does not show what the first one did: that clears the code only where it lies well inside its level. */
+function contradicted(first: Reading, other: Reading, baseline: Baseline, lossToFind: number): Decision {
+  const towards = first.side === 'low' ? -other.z : other.z
+  if (other.doubt !== null || towards > rule.cleared) return settled('inconclusive', say.halfway(first.d, other.d))
+  if (first.side === 'low') return settled('suspect-host', say.suspectHost(first.d, other.d))
+  const { verdict, reasons, hostsNeeded } = withinLevels([other], baseline, lossToFind)
+  return { verdict, reasons: [say.fastHost(first.d, other.d), ...reasons], hostsNeeded }
 }
 
 /** The first run does not stand out from its level: a pass, if a loss could not have hidden. */

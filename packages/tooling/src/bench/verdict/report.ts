@@ -30,6 +30,7 @@ export function ourTable(rates: readonly Rates[]): string {
       'pass',
       'inconclusive',
       ...losses.map(loss => `−${loss * 100} % found`),
+      ...losses.map(loss => `−${loss * 100} % passed`),
     ],
     rates.map(({ model, suspected, falseAlarms, falseImprovements, passed, inconclusive, found }) => [
       model.name,
@@ -39,6 +40,7 @@ export function ourTable(rates: readonly Rates[]): string {
       often(passed),
       often(inconclusive),
       ...losses.map(loss => `${often(found.get(loss)?.confirmed)} / ${often(found.get(loss)?.withinThree)}`),
+      ...losses.map(loss => often(found.get(loss)?.passed)),
     ]),
   )
 }

@@ -15,7 +15,14 @@ export interface Rates {
   readonly passed: number
   readonly inconclusive: number
   /** A loss, by its share: found by the first run and its confirmation, and within three runs. */
-  readonly found: ReadonlyMap<number, { readonly confirmed: number; readonly withinThree: number }>
+  readonly found: ReadonlyMap<number, Found>
+}
+
+export interface Found {
+  readonly confirmed: number
+  readonly withinThree: number
+  /** The loss ended as a `pass`. */
+  readonly passed: number
 }
 
 export interface PeerRates {
@@ -43,14 +50,18 @@ function ask(history: readonly HistoryEntry[], next: () => number, first: number
 }
 
 /** Whether a loss is found by a first run and the hosts that it asks for; if that took one run, also by the next two. */
-function findLoss(history: readonly HistoryEntry[], next: () => number): { confirmed: boolean; withinThree: boolean } {
+function findLoss(
+  history: readonly HistoryEntry[],
+  next: () => number,
+): { confirmed: boolean; withinThree: boolean; passed: boolean } {
   const { verdict, runs } = ask(history, next, next())
   const confirmed = verdict.verdict === 'regressed'
-  if (confirmed || runs > 1) return { confirmed, withinThree: confirmed }
+  const passed = verdict.verdict === 'pass'
+  if (confirmed || runs > 1) return { confirmed, withinThree: confirmed, passed }
   // The first run saw nothing: the run after it, and one confirmation, are left.
   const [again, other] = [next(), next()]
   const second = verdictOf({ history, run: judged(again), confirmations: [judged(other)] })
-  return { confirmed, withinThree: second.verdict === 'regressed' }
+  return { confirmed, withinThree: second.verdict === 'regressed', passed }
 }
 
 export interface Cell {
@@ -65,7 +76,7 @@ export interface Cell {
 export function simulate({ model, history, trials, seed, losses }: Cell): Rates {
   const draw = drawing(seededRandom(seed))
   const counts = { suspected: 0, falseAlarms: 0, falseImprovements: 0, passed: 0, inconclusive: 0 }
-  const found = new Map(losses.map(loss => [loss, { confirmed: 0, withinThree: 0 }]))
+  const found = new Map(losses.map(loss => [loss, { confirmed: 0, withinThree: 0, passed: 0 }]))
   for (let trial = 0; trial < trials; trial++) {
     const fleet = model.fleet(draw, history)
     const entries = fleet.history.map(entry)
@@ -74,6 +85,7 @@ export function simulate({ model, history, trials, seed, losses }: Cell): Rates 
       const outcome = findLoss(entries, () => fleet.next() * (1 - loss))
       if (outcome.confirmed) count.confirmed++
       if (outcome.withinThree) count.withinThree++
+      if (outcome.passed) count.passed++
     }
   }
   const share = (count: number): number => count / trials
@@ -87,9 +99,9 @@ export function simulate({ model, history, trials, seed, losses }: Cell): Rates 
     passed: share(counts.passed),
     inconclusive: share(counts.inconclusive),
     found: new Map(
-      [...found].map(([loss, { confirmed, withinThree }]) => [
+      [...found].map(([loss, { confirmed, withinThree, passed }]) => [
         loss,
-        { confirmed: share(confirmed), withinThree: share(withinThree) },
+        { confirmed: share(confirmed), withinThree: share(withinThree), passed: share(passed) },
       ]),
     ),
   }
