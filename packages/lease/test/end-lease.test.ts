@@ -119,6 +119,14 @@ describe('ending a lease by its records', () => {
     expect(receipt.problems.join('\n')).toContain('use.json cannot be read')
   })
 
+  test('does not take a receipt for the end when a record that may say more cannot be read', async () => {
+    const at = await world()
+    await leaseRecord.write(at.records, lease({ machines: [at.machine] }))
+    expect((await end(at, [launched])).remaining).toBe(0)
+    at.records.files[attemptsRecord.file] = { schema: 'gpu-actions/of-another-version@9' }
+    expect((await end(at, [launched])).remaining).toBe(1)
+  })
+
   test('makes no call when a receipt proves the end already', async () => {
     const at = await world()
     const first = await end(at, [launched])

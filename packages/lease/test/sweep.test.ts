@@ -26,6 +26,7 @@ interface Given {
   readonly between?: (world: World, now: number) => void
   readonly deadlineMs?: number
   readonly signal?: AbortSignal
+  readonly provider?: (world: World) => Partial<World>
 }
 
 function sweeping(script: Script, given: Given) {
@@ -43,7 +44,7 @@ function sweeping(script: Script, given: Given) {
     },
   }
   const report = sweep({
-    provider: world,
+    provider: { ...world, ...given.provider?.(world) },
     clock: watched,
     log: silentLog,
     repository: owner.repository,
@@ -257,6 +258,27 @@ describe('a sweep', () => {
     )
     await expect(report).rejects.toThrow('cancelled')
     expect(world.machines.map(world.stateOf)).toEqual(['running'])
+  })
+
+  test('ends nothing without the exact marks, though the provider should show it', async () => {
+    const { world, report } = sweeping(
+      {},
+      {
+        alive: (there, now) => {
+          machine(there, now, { expiresInMs: -hour, repository: 'Org/Consumer' })
+          machine(there, now, { expiresInMs: -hour })
+        },
+        provider: there => ({
+          find: async (search, places) => {
+            const theirs = await there.find({ by: 'repository', repository: 'Org/Consumer' }, places)
+            const ours = await there.find(search, places)
+            return [...theirs, ...ours.map(one => ({ ...one, leaseId: null }))]
+          },
+        }),
+      },
+    )
+    expect((await report).rows).toEqual([])
+    expect(world.machines.map(world.stateOf)).toEqual(['running', 'running'])
   })
 
   test('says what overdue machines cost', async () => {

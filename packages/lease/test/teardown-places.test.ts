@@ -129,6 +129,56 @@ describe('ending a lease in several places', () => {
     expect(world.machines.map(world.stateOf)).toEqual(['gone'])
   })
 
+  test('does not count looks from before the order to end, when the machine was not shown yet', async () => {
+    let looks = 0
+    const one = launched(1, west)
+    const { world, receipt } = end(
+      {
+        // Two looks before it is shown, then an order, then one look that lags behind.
+        trouble: (call): Trouble => (call === 'remains' && ++looks === 3 ? 'blind' : 'ok'),
+        hiddenMs: 2_300,
+        endingMs: 100_000,
+      },
+      { attempts: [one], alive: birth(one) },
+    )
+    expect(await receipt).toMatchObject({ remaining: 0, ending: [] })
+    expect(world.machines.map(world.stateOf)).toEqual(['gone'])
+    expect(looks).toBeGreaterThan(3)
+  })
+
+  test('does not take the volume of a machine that was seen gone for gone when one look shows nothing', async () => {
+    let looks = 0
+    const one = launched(1, west)
+    const { world, receipt } = end(
+      {
+        trouble: (call): Trouble => (call === 'remains' && ++looks === 2 ? 'blind' : 'ok'),
+        endingMs: 0,
+        volumeMs: 60_000,
+      },
+      { attempts: [one], alive: birth(one) },
+    )
+    expect((await receipt).remaining).toBe(0)
+    expect(world.machines.map(world.hasVolume)).toEqual([false])
+  })
+
+  test('does not remember from a time when nothing was known that nothing is left', async () => {
+    let searches = 0
+    const trouble = (call: Call): Trouble =>
+      call === 'remains' ? 'fails' : call === 'find' && searches++ === 0 ? 'blind' : 'ok'
+    const { world, receipt } = end(
+      { trouble, volumeMs: Number.POSITIVE_INFINITY },
+      {
+        attempts: [open(1, west)],
+        deadlineMs: 60_000,
+        alive: (there, now) => {
+          there.add(open(1, west).token, offerIn(west), { leaseId, owner }, now - 100_000).endedAt = now - 50_000
+        },
+      },
+    )
+    expect((await receipt).remaining).toBe(1)
+    expect(world.machines.map(world.hasVolume)).toEqual([true])
+  })
+
   test('does not take one search that shows nothing for an answer where no record says what there was', async () => {
     let searches = 0
     const trouble = (call: Call): Trouble => (call === 'find' && searches++ === 0 ? 'blind' : 'ok')
