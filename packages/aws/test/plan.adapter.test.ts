@@ -63,6 +63,11 @@ describe('a plan', () => {
     ])
   })
 
+  test('warns of what the last offer costs when neither names nor a price hold it', async () => {
+    const { warnings } = await plan({ instanceTypes: [], needs: needs({ gpuCount: 8 }) })
+    expect(warnings).toEqual([expect.stringMatching(/^The needs alone choose, and the dearest offer costs \$115\.8/)])
+  })
+
   test('has live prices with their source and day, what is billed beside the machine, and the quota of each offer', async () => {
     const found = await plan()
     const day = new Date().toISOString().slice(0, 10)

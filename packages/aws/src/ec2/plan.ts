@@ -84,6 +84,17 @@ const fullQuotas = (quotas: readonly QuotaFacts[]): readonly string[] =>
       : [`The quota ${code} (${name}) of ${region} is full: ${used} of ${limit} vCPUs are in use. ${link}`],
   )
 
+/** Without names and without a cap the last offers may cost a hundred times the first. */
+function withoutCap(wish: Ec2Wish, offers: readonly Offer[]): readonly string[] {
+  if (wish.instanceTypes.length > 0 || wish.maxUsdPerHour !== undefined || wish.budgetUsd !== undefined) return []
+  const dearest = Math.max(...offers.map(({ price }) => price?.usdPerHour ?? 0))
+  return dearest > 0
+    ? [
+        `The needs alone choose, and the dearest offer costs $${dearest} an hour: max-price-per-hour or budget would hold it.`,
+      ]
+    : []
+}
+
 const oldImages = (images: readonly ImageFacts[], now: number): readonly string[] =>
   images.flatMap(({ id, name, deprecatedAt }) =>
     deprecatedAt === null || Date.parse(deprecatedAt) > now
@@ -123,13 +134,14 @@ export function assemble(
   const specs = new Map(looked.map(({ facts, found }) => [facts.region, specOf(facts, found, wish)]))
   const quotas = looked.flatMap(({ facts }) => facts.quotas)
   const leftOut: readonly LeftOut[] = looked.flatMap(({ found }) => found.leftOut)
+  const offers = inOrder(
+    wish,
+    looked.map(({ found }) => found),
+  )
   const several = wish.regions.length > 1
   const plan: Ec2Plan = {
     account,
-    offers: inOrder(
-      wish,
-      looked.map(({ found }) => found),
-    ),
+    offers,
     leftOut: [
       ...without,
       ...leftOut.map(({ says, region, market }) =>
@@ -145,6 +157,7 @@ export function assemble(
       ...new Set([
         ...looked.flatMap(({ facts }) => facts.network.warnings),
         ...fullQuotas(quotas),
+        ...withoutCap(wish, offers),
         ...looked.flatMap(({ facts, found }) => oldImages([...found.images.values()], facts.now)),
       ]),
     ],
