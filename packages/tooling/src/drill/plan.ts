@@ -82,7 +82,7 @@ function planWorkflow(random: Random, death: Death, moment: Moment): WorkflowPla
   const needsTeardown = moment === 'teardown'
   const cleanup: Cleanup = apart
     ? random.pick(['ids', 'run'])
-    : random.pick(needsTeardown ? ['records', 'ids'] : ['records', 'records', 'ids', 'none'])
+    : random.pick(needsTeardown ? ['records', 'ids'] : ['records', 'records', 'ids', 'none', 'none'])
   const kept = !apart && cleanup === 'none' && death === 'nothing' && random.chance(0.3)
   return {
     layout,
