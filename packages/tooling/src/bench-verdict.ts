@@ -58,7 +58,7 @@ function printPeers(): void {
     if (shown) console.log(`${peerTable(ours.model, peers, ours)}\n`)
     return { plain: peers.at(-1), ours }
   })
-  console.log('What the extension of the protocol’s rule costs: as written → ours\n')
+  console.log('What our extension of the MAD rule costs: as written → ours\n')
   console.log(`${costTable(compared.flatMap(({ plain, ours }) => (plain === undefined ? [] : [{ plain, ours }])))}\n`)
 }
 

@@ -61,7 +61,7 @@ export const peerRules: readonly PeerRule[] = [
     alarms: (value, history) => value < mean([...history]) - 5 * sampleStandardDeviation([...history]),
   },
   {
-    name: 'protocol 8.3 as written (MAD)',
+    name: 'MAD rule (protocol 8.3 as written)',
     alarms: (value, history) => {
       const centre = median([...history])
       const mad = median(history.map(other => Math.abs(other - centre)))
