@@ -24,7 +24,8 @@ export function planCloud(random: Random, card: Card, workflow: WorkflowPlan): C
     spotClosingSeconds: random.pick([2, 60, 60]),
   }
   const neverUsable = endsBeforeUsable(card, workflow)
-  const guestBroken = neverUsable && random.chance(0.15)
+  // Where the runner is lost this is the sweep's case.
+  const guestBroken = neverUsable && random.chance(card.death === 'runner-lost' ? 0.3 : 0.1)
   const faults = [
     ...ownFaults(card),
     ...(guestBroken ? [{ kind: 'slow-boot', count: null, seconds: neverSeconds } as const] : []),
