@@ -74,9 +74,10 @@ def torchrun(count: int, folder: str, asked: arguments.Arguments) -> Optional[Re
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
-    options = ["--standalone", "--max-restarts=0", f"--nproc-per-node={count}"]
-    if "--local-addr" in (name for action in run.get_args_parser()._actions for name in action.option_strings):
-        options.append("--local-addr=127.0.0.1")
+    # Names as PyTorch 1.13 has them; later ones know them, too.
+    options = ["--standalone", "--max_restarts=0", f"--nproc_per_node={count}"]
+    if "--local_addr" in (name for action in run.get_args_parser()._actions for name in action.option_strings):
+        options.append("--local_addr=127.0.0.1")
     # The zipapp itself, or the folder that it is made of.
     program = os.path.abspath(sys.argv[0])
     try:
@@ -121,7 +122,7 @@ def leave_report(folder: str, kind: str, message: str, faults: Sequence[str]) ->
 
 def rank_main(given: Sequence[str]) -> int:
     """`rank FOLDER ARGUMENTS`: one of the processes that torchrun starts. Only the first one prints."""
-    from gpu_actions_host import events, resnet50
+    from gpu_actions_host import events, resnet50, watching
     from gpu_actions_host.measurement import Measurement
     from gpu_actions_host.memory import is_out_of_memory
     from gpu_actions_host.ranks import Ranks
@@ -134,13 +135,18 @@ def rank_main(given: Sequence[str]) -> int:
         events.silence()
 
     events.tell_errors_through(functools.partial(leave_report, folder))
+    # All ranks are one family: torchrun's, whose process this one's parent is.
+    is_watching = asked.telemetry == "on" and os.environ["RANK"] == "0"
+    watch = watching.start(is_watching, os.getppid(), asked.telemetry_csv)
     try:
         device, threads = resnet50.open_device(asked, int(os.environ["LOCAL_RANK"]))
         ranks = Ranks(device)
-        Measurement(asked, device, threads, ranks).run()
+        Measurement(asked, device, threads, ranks, watch).run()
         ranks.leave()
     except RuntimeError as error:
         if is_out_of_memory(error):
             raise Fault("out-of-memory", str(error)) from error
         raise
+    finally:
+        watch.close()
     return 0
