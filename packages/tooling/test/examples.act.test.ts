@@ -63,6 +63,22 @@ function resultsOf(text: string): Record<string, string> {
   return results
 }
 
+needing('GPU_ACTIONS_ACT')('sweep-orphans under act', () => {
+  test('shows what outlived its lease', async () => {
+    const tags = {
+      'gpu-actions:lease': '7-1-0a1b2c3d',
+      'gpu-actions:repository': 'org/consumer',
+      'gpu-actions:expires-at': new Date(Date.now() - 3_600_000).toISOString(),
+    }
+    bench = await openBench({ scenario: { instances: [{ region: 'us-west-2', type: 'g5.2xlarge', tags }] } })
+    const { exitCode, jobs, text } = await act(bench, 'sweep-orphans.yml', anyDemo)
+    expect({ exitCode, text: exitCode === 0 ? '' : text.slice(-6000) }).toEqual({ exitCode: 0, text: '' })
+    expect(Object.values(jobs)).toEqual(['success'])
+    expect(text).toContain('would be ended')
+    expect(bench.cloud.state().living.instances).toBe(1)
+  }, 120_000)
+})
+
 needing('GPU_ACTIONS_PYTHON', 'GPU_ACTIONS_ACT')('the same examples under act', () => {
   test('gpu-benchmark', async () => {
     bench = await openBench()
