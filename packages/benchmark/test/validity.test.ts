@@ -80,6 +80,12 @@ describe('a recorded run on two shared CPUs', () => {
     expect(doubts(onCpu, blocks)[0]).toContain('From block 3 of 10 on')
   })
 
+  test('with busy loops is told the block though the load went on growing', () => {
+    const { blocks, conditions } = recording('burners from block 3 on among others that grew, two threads')
+    expect(doubts(onCpu, blocks)[0]).toMatch(/^From block 3 of 10 on, steps took 3\.\d+ times/)
+    expect(doubts(conditions, blocks)[0]).toContain('Other programs used 88 %')
+  })
+
   test.each(['others until block 6, one thread', 'others from block 4 on, two threads'])(
     'that others disturbed for a while is invalid with and without CPU telemetry: %s',
     name => {

@@ -41,20 +41,30 @@ const fewest = 2
  * The split in two whose medians leave the least behind (sum of absolute differences), and how far apart they are.
  * @param values in order, above 0; null for fewer than five
  */
-export function shiftOf(values: readonly number[]): (Shift & { readonly rest: number }) | null {
+export function shiftOf(values: readonly number[]): Shift | null {
   if (values.length < 5) return null
   const splits = values.slice(fewest, values.length - fewest + 1).map((_, index) => {
     const at = index + fewest
     const [before, after] = [values.slice(0, at), values.slice(at)]
     return { at, ratio: median(after) / median(before), rest: spread(before) + spread(after) }
   })
-  return splits.reduce((best, split) => (split.rest < best.rest ? split : best))
+  const { at, ratio } = splits.reduce((best, split) => (split.rest < best.rest ? split : best))
+  return { at, ratio }
 }
 
-/** Sum of absolute differences to the robust line. */
-export function restOfDrift(values: readonly number[]): number {
-  const slope = robustSlope(values) ?? 0
-  return spread(values.map((value, index) => value - slope * index))
+/**
+ * The largest change from one value to the next, on a logarithmic scale.
+ * @param values in order, above 0
+ * @returns `at`: index of the value after it; `share`: how much of the change from first to last it makes up, above 1
+ *   when the rest goes the other way; null for fewer than two values
+ */
+export function largestStepOf(values: readonly number[]): { readonly at: number; readonly share: number } | null {
+  const logs = values.map(value => Math.log(value))
+  const steps = logs.slice(1).map((log, index) => Math.abs(log - (logs[index] ?? log)))
+  if (steps.length === 0) return null
+  const largest = Math.max(...steps)
+  const all = Math.abs((logs.at(-1) ?? 0) - (logs[0] ?? 0))
+  return { at: steps.indexOf(largest) + 1, share: all === 0 ? Infinity : largest / all }
 }
 
 function spread(values: readonly number[]): number {

@@ -1,7 +1,7 @@
 import { median } from 'simple-statistics'
 import type { Block } from '../result.ts'
 import { minimumBlocks, unsteadiness } from '../statistics.ts'
-import { driftOf, restOfDrift, shiftOf } from '../statistics/drift.ts'
+import { driftOf, largestStepOf, shiftOf } from '../statistics/drift.ts'
 import type { RunToJudge, ThrottledMicroseconds } from './conditions.ts'
 
 /** One reason not to use a run's figures, as a sentence; null when it does not apply. What is not known is no reason. */
@@ -44,6 +44,9 @@ const stepDeviations = 3
 /** Interquartile range of a normal distribution, in standard deviations. */
 const quartilesToDeviation = 1.349
 
+/** What moved in one direction is called a jump when one step makes up more than this share of it. */
+const mostOfChange = 0.5
+
 /** The level moved within the run: it jumped at a block, or went steadily in one direction. */
 export const drifting: ValidityRule = ({ blocks, conditions }) => {
   const times = blocks.map(({ stepMs }) => median([...stepMs]))
@@ -53,8 +56,11 @@ export const drifting: ValidityRule = ({ blocks, conditions }) => {
   const limit = Math.max(floor, stepDeviations * quieterDeviation(blocks, shift.at))
   const jumped = Math.max(shift.ratio, 1 / shift.ratio) - 1 > limit
   const drifted = drift.significant && Math.abs(drift.total) > limit
-  if (jumped && (!drifted || shift.rest <= restOfDrift(times))) {
-    return `From block ${shift.at + 1} of ${blocks.length} on, steps took ${howManyTimes(shift.ratio)} as long as before. Something else used the host, or the device changed its speed.`
+  const step = largestStepOf(times)
+  if (jumped && (!drifted || (step !== null && step.share > mostOfChange))) {
+    const at = drifted && step !== null ? step.at : shift.at
+    const ratio = median(times.slice(at)) / median(times.slice(0, at))
+    return `From block ${at + 1} of ${blocks.length} on, steps took ${howManyTimes(ratio)} as long as before. Something else used the host, or the device changed its speed.`
   }
   return drifted
     ? `The steps became ${drift.total > 0 ? 'slower' : 'faster'} all along: by ${percent(Math.abs(drift.total))} from the first block to the last, more than ${percent(limit)}.`
