@@ -51,7 +51,8 @@ def run(zipped):
             [sys.executable, str(zipped), *arguments],
             stdout=subprocess.PIPE,
             env={**bare(os.environ), **ENVIRONMENT, **more},
-            timeout=120,
+            # Only a hang lasts longer, also on a machine that is busy with other tests.
+            timeout=300,
             check=False,
         )
         return Done(done.returncode, done.stdout.decode("ascii").splitlines())
