@@ -152,9 +152,11 @@ describe('the plan', () => {
     )
     expect([...new Set(plan.offers.map(offer => offer.instanceType))]).toEqual(['g4dn.xlarge'])
     expect(plan.reasons.filter(reason => !reason.includes('does not offer'))).toEqual([
-      expect.stringMatching(/^g5.2xlarge: costs \$1\.212 an hour \(.*\), more than max-price-per-hour \$0\.8$/),
+      expect.stringMatching(
+        /^g5.2xlarge: costs \$1\.212 an hour, more than \$0\.80, the max-price-per-hour \(table .*, 2026-11-22\)$/,
+      ),
       expect.stringMatching(/^g6.xlarge: costs \$0\.8048 an hour/),
-      't3.micro: its price is unknown, so it cannot be held to max-price-per-hour $0.8',
+      't3.micro: its price is unknown, so nobody can say whether it is within $0.80 an hour, the max-price-per-hour',
     ])
   })
 

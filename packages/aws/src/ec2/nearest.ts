@@ -1,7 +1,7 @@
-import type { Market } from '@gpu-actions/lease'
+import { shortestTtlMs, type Market } from '@gpu-actions/lease'
 import type { AwsClients } from '../clients.ts'
 import { describeTypes, lacks, type InstanceTypeFacts } from './catalogue.ts'
-import { leastLifeMs, type LeftOut } from './offers.ts'
+import type { LeftOut } from './offers.ts'
 import type { Looked } from './plan.ts'
 import { tablePrice } from './prices/table.ts'
 import { findQuotas, quotaCodeOf, type QuotaFacts } from './quotas.ts'
@@ -93,7 +93,7 @@ export function nearestPrices(
   const raise =
     wish.maxUsdPerHour !== undefined && (usdPerHour ?? 0) > wish.maxUsdPerHour
       ? `max-price-per-hour to at least ${usdPerHour}`
-      : `budget to at least ${Math.ceil((allUsdPerHour ?? 0) * (leastLifeMs / 3_600_000) * 100) / 100}, which lasts 10 minutes`
+      : `budget to at least ${Math.ceil((allUsdPerHour ?? 0) * (shortestTtlMs / 3_600_000) * 100) / 100}, which lasts 10 minutes`
   const sentences = [
     `The cheapest that fits otherwise is ${instanceType} (${market}) in ${cheapest.region} at $${usdPerHour} an hour: set ${raise}.`,
   ]

@@ -1,4 +1,4 @@
-import type { Extra, Gpu, Market, Offer, Price } from '@gpu-actions/lease'
+import { effectiveTtl, hourlyCost, priceRefusal, toUsd, type Gpu, type Market, type Offer } from '@gpu-actions/lease'
 import { lacks, needsClosedDriver, type InstanceTypeFacts } from './catalogue.ts'
 import type { ImageFacts } from './image.ts'
 import { extrasOf } from './prices/extras.ts'
@@ -50,31 +50,19 @@ function gibOf(image: ImageFacts, wish: Ec2Wish): number | null {
   return sizes.includes(null) ? null : sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0)
 }
 
-/** The least time that a budget must buy, in milliseconds. */
-export const leastLifeMs = 600_000
-
 /** Everything an hour costs; null when any of it is unknown, and for what is paid in advance. */
-export function usdPerHourOf(offer: Pick<Offer, 'price' | 'extras'>): number | null {
-  if (offer.price === null || offer.extras === null) return null
-  return offer.extras.reduce((sum, extra) => sum + extra.usdPerHour, offer.price.usdPerHour)
+export function usdPerHourOf(offer: Pick<Offer, 'price' | 'extras' | 'market'>): number | null {
+  const hourly = offer.market === 'capacity-block' ? null : hourlyCost(offer)
+  return hourly === null ? null : toUsd(hourly.machine + hourly.extras)
 }
 
 /** What speaks against a price. One that nobody knows may be above any limit; a capacity block is paid already. */
-function tooDear(price: Price | null, extras: readonly Extra[] | null, market: Market, wish: Ec2Wish): string | null {
-  const { maxUsdPerHour: most, budgetUsd: budget } = wish
-  if (market === 'capacity-block') return null
-  if (most !== undefined) {
-    if (price === null) return `its price is unknown, so it cannot be held to max-price-per-hour $${most}`
-    if (price.usdPerHour > most) {
-      return `costs $${price.usdPerHour} an hour (${price.source}, ${price.date}), more than max-price-per-hour $${most}`
-    }
-  }
-  if (budget === undefined) return null
-  const all = usdPerHourOf({ price, extras })
-  if (all === null) return `its price is unknown, so it cannot be held to budget $${budget}`
-  const minutes = (budget / all) * 60
-  if (minutes * 60_000 >= leastLifeMs) return null
-  return `costs $${all.toFixed(4)} an hour with its volumes and address, so budget $${budget} lasts ${minutes.toFixed(1)} minutes, less than 10`
+function tooDear(offer: Pick<Offer, 'price' | 'extras' | 'market'>, wish: Ec2Wish): string | null {
+  const beyond = priceRefusal(offer, wish.maxUsdPerHour ?? null)
+  const read = offer.price === null ? '' : ` (${offer.price.source}, ${offer.price.date})`
+  if (beyond !== null) return `${beyond}, the max-price-per-hour${read}`
+  const affordable = effectiveTtl({ ttlMs: wish.ttlMs, budgetUsd: wish.budgetUsd ?? null, offer })
+  return affordable.kind === 'refused' ? affordable.reason : null
 }
 
 interface Fit {
@@ -130,7 +118,7 @@ export function offersIn(facts: RegionFacts, wish: Ec2Wish, market: Market, acco
         instanceType: name,
         market: of,
         usdPerHour: cost?.price?.usdPerHour ?? null,
-        allUsdPerHour: cost === undefined ? null : usdPerHourOf(cost),
+        allUsdPerHour: cost === undefined ? null : usdPerHourOf({ ...cost, market }),
       })
     const fit = fitOf(name, facts, wish)
     if ('reason' in fit) {
@@ -164,7 +152,7 @@ export function offersIn(facts: RegionFacts, wish: Ec2Wish, market: Market, acco
       const { price } = priceOf(facts, name, zone, market)
       const hasAddress = givesPublicIp || facts.network.publicIpSubnets.has(id)
       const extras = extrasOf(facts.storage, gibOf(image, wish), hasAddress)
-      const says = tooDear(price, extras, market, wish)
+      const says = tooDear({ price, extras, market }, wish)
       if (says !== null) {
         // On demand the price is that of the region: said once, not for each zone.
         if (!dear.has(says)) leave({ reason: 'price', says }, market, { price, extras })
