@@ -3,6 +3,8 @@ import { ec2Access, ec2Ending, isFinal } from '@gpu-actions/aws'
 import {
   endLease,
   endMachines,
+  leftAdvice,
+  leftLine,
   provenEnd,
   receiptMarkdown,
   receiptSentences,
@@ -104,10 +106,10 @@ export async function endWhatIsLeft(
     throw new OutsideFault({
       what: [
         `${receipt.remaining} of lease ${lease.id} could not be ended`,
-        ...receipt.left.map(left => `- ${left.kind} ${left.id} (${left.state}): ${left.consoleLink}`),
+        ...receipt.left.map(leftLine),
         ...receipt.problems,
       ].join('\n'),
-      advice: `End it by hand: ${receipt.left.map(left => left.byHand).join(' ; ')}`,
+      advice: leftAdvice(receipt.left),
     })
   }
 }

@@ -1,5 +1,15 @@
 import { messageOf, OutsideFault } from '@gpu-actions/action-kit'
-import { receiptMarkdown, receiptSentences, sum, toMicros, toUsd, type Left, type Receipt } from '@gpu-actions/lease'
+import {
+  leftAdvice,
+  leftLine,
+  receiptMarkdown,
+  receiptSentences,
+  sum,
+  toMicros,
+  toUsd,
+  type Left,
+  type Receipt,
+} from '@gpu-actions/lease'
 import type { TeardownContext } from './leases.ts'
 
 /** What became of one lease, or of what was registered without one. */
@@ -17,12 +27,6 @@ export interface Ended {
   /** Why they are. */
   readonly problems: readonly string[]
 }
-
-const lines = (left: readonly Left[]): readonly string[] =>
-  left.map(
-    thing =>
-      `- ${thing.kind} ${thing.name ?? thing.id}${thing.place === null ? '' : ` in ${thing.place.region}`} (${thing.state}): ${thing.consoleLink}`,
-  )
 
 const problemsOf = (receipt: Receipt): readonly string[] => [
   ...receipt.problems,
@@ -67,12 +71,12 @@ function failure(left: readonly Left[], failed: readonly Ended[], problems: read
   const isHarmless = failed.length === 0 && left.every(({ kind }) => resources.has(kind))
   const count = left.length + failed.length
   const more = [
-    ...lines(left),
+    ...left.map(leftLine),
     ...failed.map(({ name, error }) => `- ${name}: ${messageOf(error)}`),
     ...new Set(problems),
   ].join('\n')
   const advice = [
-    left.length > 0 ? `End it by hand: ${left.map(thing => thing.byHand).join(' ; ')}` : 'Run teardown again.',
+    left.length > 0 ? leftAdvice(left) : 'Run teardown again.',
     ...(left.some(({ kind }) => kind === 'cluster') ? [login] : []),
   ].join('\n')
   return isHarmless

@@ -1,6 +1,6 @@
 import { formatDuration } from '@gpu-actions/action-kit/ports'
 import { formatUsd } from './money.ts'
-import type { EndedMachine, Receipt } from './records.ts'
+import type { EndedMachine, Left, Receipt } from './records.ts'
 
 const money = (usd: number | null): string => (usd === null ? 'unknown' : formatUsd(usd))
 
@@ -60,6 +60,23 @@ export function receiptSentences(receipt: Receipt): readonly string[] {
 
 /** Text of a service, for a cell of a table. */
 const cell = (text: string): string => text.replace(/[\r\n]+/g, ' ').replaceAll('|', '\\|')
+
+/** What a failure says of one thing that is left, a line: `- machine i-1 in us-west-2 (running): https://…` */
+export const leftLine = ({ kind, id, name, place, state, consoleLink }: Left): string =>
+  `- ${kind} ${name ?? id}${place === null ? '' : ` in ${place.region}`} (${state})${consoleLink === '' ? '' : `: ${consoleLink}`}`
+
+/** Of places and records nobody knows what they hide: what is to be done there is a sentence, no command. */
+const unproven: ReadonlySet<string> = new Set(['place', 'record'])
+
+/** What a person does about what is left. */
+export function leftAdvice(left: readonly Left[]): string {
+  const said = left.filter(({ byHand }) => byHand !== '')
+  const commands = said.filter(({ kind }) => !unproven.has(kind)).map(({ byHand }) => byHand)
+  return [
+    ...(commands.length > 0 ? [`End it by hand: ${commands.join(' ; ')}`] : []),
+    ...said.filter(({ kind }) => unproven.has(kind)).map(({ byHand }) => `To be sure: ${byHand}`),
+  ].join('\n')
+}
 
 /** The receipt as Markdown, for a summary. */
 export function receiptMarkdown(receipt: Receipt): string {

@@ -1,5 +1,5 @@
 export { mayHaveMachine } from './attempt.ts'
-export { receiptMarkdown, receiptSentences } from './describe-receipt.ts'
+export { leftAdvice, leftLine, receiptMarkdown, receiptSentences } from './describe-receipt.ts'
 export { earlierReceipt, endLease, provenEnd, type EndLease } from './end-lease.ts'
 export { clientToken, newLeaseId, offerKey } from './identity.ts'
 export { launchFaults, type LaunchFault } from './launch-fault.ts'

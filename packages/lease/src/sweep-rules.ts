@@ -27,8 +27,9 @@ const earliest = (times: readonly (number | null)[]): number | null =>
   times.reduce<number | null>((first, time) => (time === null ? first : Math.min(first ?? time, time)), null)
 
 /**
- * Every launch writes an expiry, so a thing without one that can be read is overaged; it still gets the grace, because
- * marks may be written a moment after the thing itself.
+ * A thing without an expiry that can be read lives until the largest age: somebody may have moved its mark by hand and
+ * mistyped it, and a machine at work must not be ended for that. Without an age, or without a largest one, nothing says
+ * that it may live longer than the grace.
  * @param now on the service's clock, as the expiries are
  */
 export function judge(
@@ -37,12 +38,12 @@ export function judge(
   { graceMs, maxAgeMs }: SweepRules,
 ): Judgement {
   const expired = expiresAt === null ? null : expiresAt + graceMs
-  const unmarked = expiresAt !== null || since === null ? null : since + graceMs
   const tooOld = since === null || maxAgeMs === null ? null : since + maxAgeMs
-  const until = earliest([expired, unmarked, tooOld])
+  const unmarked = expiresAt === null && tooOld === null ? (since ?? 0) + graceMs : null
+  const isTimeless = expiresAt === null && since === null
+  const until = isTimeless ? null : earliest([expired, unmarked, tooOld])
   if (isEnding) return { verdict: 'ending', until }
   if (expired !== null && now >= expired) return { verdict: 'expired', until }
-  const isTimeless = expiresAt === null && since === null
   const isOveraged = isTimeless || [tooOld, unmarked].some(time => time !== null && now >= time)
   return { verdict: isOveraged ? 'overaged' : 'alive', until }
 }

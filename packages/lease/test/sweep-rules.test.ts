@@ -33,16 +33,16 @@ describe('what a sweep thinks of a thing', () => {
       now,
     ],
     [
-      'is overaged without an expiry',
+      'lives until the largest age without an expiry that can be read',
       { expiresAt: null, since: now - hour, isEnding: false },
-      'overaged',
-      now - 50 * minute,
+      'alive',
+      now + 23 * hour,
     ],
     [
-      'gets the grace without an expiry',
-      { expiresAt: null, since: now - minute, isEnding: false },
-      'alive',
-      now + 9 * minute,
+      'is overaged without an expiry at the largest age',
+      { expiresAt: null, since: now - 24 * hour, isEnding: false },
+      'overaged',
+      now,
     ],
     ['is overaged without an expiry and an age', { expiresAt: null, since: null, isEnding: false }, 'overaged', null],
     [

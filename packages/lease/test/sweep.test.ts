@@ -99,7 +99,7 @@ describe('a sweep', () => {
           machine(there, now, { expiresInMs: -9 * minute })
           machine(there, now, { expiresInMs: hour })
           machine(there, now, { expiresInMs: 99 * hour, ageMs: 25 * hour })
-          machine(there, now)
+          machine(there, now, { ageMs: 25 * hour })
           machine(there, now, { expiresInMs: -hour, repository: 'org/consumer-fork' })
         },
       },
