@@ -16,7 +16,15 @@ export default {
     // The packages that zip artifacts bring copies of Node's own streams for old Nodes.
     resolve: { mainFields, alias: { 'readable-stream$': 'node:stream' } },
     moduleTypes: { '.pyz': 'binary', '.py': 'text' },
-    output: { format: 'esm', entryFileNames: 'index.js', chunkFileNames: '[name].js', minify: false, sourcemap: false },
+    output: {
+      format: 'esm',
+      entryFileNames: 'index.js',
+      chunkFileNames: '[name].js',
+      minify: false,
+      sourcemap: false,
+      // Licences stay; what the code says stands in its sources. A sixth of the tree, gzipped, was comments.
+      comments: { legal: true, annotation: false, jsdoc: false },
+    },
   },
 
   /** Then, once for the whole suite. Not minified: it would not start faster, and a reviewer can read it. */
