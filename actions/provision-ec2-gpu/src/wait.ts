@@ -13,7 +13,7 @@ export interface Watched {
   readonly clock: Clock
   readonly log: Log
   readonly signal: AbortSignal
-  /** The machine ends itself then; nothing is waited for beyond it. Milliseconds since the epoch. */
+  /** The machine ends itself then; nothing is waited for beyond it. Milliseconds since the epoch, on `clock`. */
   readonly expiresAt: number
   /** undefined while EC2 does not show it yet. */
   look(): Promise<Machine | undefined>

@@ -52,7 +52,8 @@ export function watch(setting: Setting, lease: Lease, { machineId: id, offer }: 
     clock,
     log,
     signal,
-    expiresAt: Date.parse(lease.expiresAt),
+    // The expiry is a moment on the service's clock; the runner's may be hours away from it.
+    expiresAt: clock.now() + Date.parse(lease.expiresAt) - setting.now(),
     look,
     register: options => ports.register(clients, id, options),
     diagnose,

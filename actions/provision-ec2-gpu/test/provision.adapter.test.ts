@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import {
   onDemandPrice,
@@ -46,6 +47,16 @@ async function finish(step: StepResult): Promise<{ readonly post: StepResult; re
 }
 
 describe('provisioning', () => {
+  test('waits for its machine on a runner whose clock is hours ahead, and its end is not yet there', async () => {
+    const ahead = join(import.meta.dirname, 'fixtures/clock-ahead.ts')
+    const step = await job.main(name, { inputs: quick, env: { NODE_OPTIONS: `--import ${ahead}` } })
+    expect(step).toMatchObject({ exitCode: 0 })
+    const lives = Date.parse(step.outputs['expires-at'] ?? '') - Date.now()
+    expect(lives).toBeLessThan(45 * 60_000)
+    expect(lives).toBeGreaterThan(43 * 60_000)
+    expect((await finish(step)).living).toEqual([])
+  })
+
   test('gives a machine that is marked, limited and reachable, and post ends it with a receipt', async () => {
     const step = await job.main(name, { inputs: { ...quick, tags: 'team=ml', ttl: '30m' } })
     expect(step).toMatchObject({ exitCode: 0 })
