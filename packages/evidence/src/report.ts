@@ -1,5 +1,5 @@
 import type { Result } from '@gpu-actions/benchmark'
-import { describeOutcome, type Attempts } from '@gpu-actions/lease'
+import { describeOutcome, type Attempts, type EndedMachine } from '@gpu-actions/lease'
 import {
   batchWords,
   blockFigures,
@@ -164,9 +164,10 @@ function teardown(evidence: Evidence): string {
       secondsWords(machine.billedSeconds),
       usdWords(machine.costUsd),
       secondsWords(machine.wasteSeconds),
+      secondsWords(machine.idleSeconds),
     ]),
   )
-  const header = ['machine', 'last seen', 'launched', 'end of billing', 'seen gone', 'billed', 'cost', 'until usable']
+  const header = ['machine', 'last seen', 'launched', 'end of billing', 'seen gone', 'billed', 'cost', 'before use', 'after use']
   const resources = limited(
     receipt.resources.map(one => [
       cell(one.kind),
@@ -181,8 +182,20 @@ function teardown(evidence: Evidence): string {
   const left = receipt.left.map(
     one => `### Left: ${plain(one.kind)} ${plain(one.name ?? one.id)}, ${plain(one.state)}\n\n${link('Console', one.consoleLink)}\n\n${fenced(one.byHand)}`, // prettier-ignore
   )
+  const costs = receipt.machines.flatMap(costNotes)
+  const notes = costs.length === 0 ? [] : [bullets(costs)]
   const problems = receipt.problems.length === 0 ? [] : [bullets(receipt.problems.map(plain))]
-  return ['## Teardown', `${teardownWords(evidence)}.`, table([header, ...rows]), ...resourceTable, ...left, ...problems].join('\n\n')
+  return ['## Teardown', `${teardownWords(evidence)}.`, table([header, ...rows]), ...notes, ...resourceTable, ...left, ...problems].join('\n\n')
+}
+
+/** What a figure for the cost needs beside it: why there is none, and what it holds beside the machine itself. */
+function costNotes({ id, freeOfCharge, noCost, extras }: EndedMachine): readonly string[] {
+  const beside = (extras ?? []).map(({ what, usdPerHour }) => `${plain(what)} ${usdWords(usdPerHour)} an hour`)
+  return [
+    ...(freeOfCharge === null ? [] : [`${plain(id)} itself cost nothing: ${plain(freeOfCharge)}`]),
+    ...(noCost === undefined ? [] : [`${plain(id)} has no known cost: ${plain(noCost)}`]),
+    ...(beside.length === 0 ? [] : [`${plain(id)}, in its cost: ${beside.join(', ')}`]),
+  ]
 }
 
 function missingPart({ missing }: Evidence): string {

@@ -54,6 +54,17 @@ describe('the report', () => {
     expect(row(report, 'teardown')).toBe('0 remaining, 1 machine seen gone')
   })
 
+  test('tells why a machine cost nothing, and what its cost holds beside it', () => {
+    const [machine] = receipt.machines
+    if (machine === undefined) throw new Error('a receipt without a machine')
+    const storage = { what: 'storage', usdPerHour: 0.0049, source: 'Price List', date: '2026-11-27' } as const
+    const taken = { ...machine, freeOfCharge: 'the provider took it back', extras: [storage], idleSeconds: 12 }
+    const report = makeReport({ ...whole, receipt: { ...receipt, machines: [taken] } })
+    expect(report).toContain('itself cost nothing: the provider took it back')
+    expect(report).toContain('in its cost: storage \\$0.0049 an hour')
+    expect(report).toContain('12 s')
+  })
+
   test('shows environment, blocks and attempts', () => {
     expect(row(report, 'torch.version')).toBe('2.9.0')
     expect(row(report, 'gpu.devices.0.name')).toBe('NVIDIA A10G')
