@@ -9,6 +9,7 @@ import {
   type AgentSettings,
   type InstalledAgent,
 } from '@gpu-actions/cluster-api'
+import { machineEnd } from './place.ts'
 import type { DeployContext, Site } from './site.ts'
 
 /** What is put on the machine. */
@@ -24,8 +25,6 @@ interface Parameter {
   readonly region: string
 }
 
-/** The longest that a job may last on GitHub's runners, in milliseconds. */
-const longestJobMs = 6 * 3_600_000
 /** Pull and start of the agent's image, in milliseconds: the script gives the pull ten minutes. */
 const imageMs = 11 * 60_000
 
@@ -53,8 +52,8 @@ export async function bringUp(
       ...(inputs.imageSize === undefined ? {} : { imageSize: inputs.imageSize }),
     },
   }
-  const lifetimeMs =
-    site.place.lease === undefined ? longestJobMs : Date.parse(site.place.lease.expiresAt) - clock.now()
+  const serviceNow = site.clients.serviceNow()
+  const lifetimeMs = machineEnd(site.place, serviceNow) - serviceNow
   const installed: Pick<InstalledAgent, 'jobId'> & { readonly version: string | null } =
     inputs.agent === 'image'
       ? await startImage(context, site, settings, parameter)
@@ -93,7 +92,6 @@ async function placeToken(context: DeployContext, site: Site, value: string): Pr
   const { clients, notes, place, region } = site
   const parameter = { name: `/gpu-actions/${place.id}/onboarding-token`, region }
   await notes.note({ token: { kind: 'ssm-parameter', ...parameter } })
-  const expiresAt = place.lease === undefined ? context.clock.now() + longestJobMs : Date.parse(place.lease.expiresAt)
   const stored = await putSecret(clients, {
     name: parameter.name,
     value,
@@ -104,7 +102,7 @@ async function placeToken(context: DeployContext, site: Site, value: string): Pr
       'gpu-actions:repository': run.repository,
       'gpu-actions:run': run.runId,
       // For a sweep: with its machine, the token has outlived its purpose.
-      'gpu-actions:expires-at': new Date(expiresAt).toISOString(),
+      'gpu-actions:expires-at': new Date(machineEnd(place, clients.serviceNow())).toISOString(),
     },
   })
   if (stored === 'exists') {

@@ -48,7 +48,7 @@ export async function endWhatIsLeft(
   const lease = record.leaseId === null ? undefined : await leaseRecord.read(records)
   if (lease?.onJobEnd === 'keep' && record.status === 'active' && record.token === null) {
     log.notice(
-      `Cluster ${record.clusterName} is kept with its lease, as on-job-end asks; teardown with lease-id ${lease.id} ends both.`,
+      `Cluster ${record.clusterName} is kept with its lease, as on-job-end asks. Teardown with lease-id ${lease.id} ends the machine; in another job it does not know the cluster, which ends by its name in the dashboard of ${record.apiHost}, or by cluster-id and api-base.`,
     )
     return
   }

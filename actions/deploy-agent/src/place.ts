@@ -32,3 +32,14 @@ export async function placeOf(
   }
   return { id: `host-${instanceId}`, leaseId: null, lease: undefined }
 }
+
+/** The longest that a job may last on GitHub's runners, in milliseconds. */
+const longestJobMs = 6 * 3_600_000
+
+/**
+ * When the machine has ended at the latest; of one whose lease is not known, when the job has.
+ * @param serviceNow on the clock of AWS, as the expiry of a lease is: the runner's own may be hours away from it
+ * @returns milliseconds since the epoch, on that clock
+ */
+export const machineEnd = ({ lease }: Pick<Place, 'lease'>, serviceNow: number): number =>
+  lease === undefined ? serviceNow + longestJobMs : Date.parse(lease.expiresAt)
