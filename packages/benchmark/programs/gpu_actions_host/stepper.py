@@ -11,7 +11,7 @@ from gpu_actions_host.memory import or_out_of_memory, with_smaller_batches
 
 
 def main(given: Sequence[str]) -> int:
-    """A line of input with a number: that many steps. The end of the input: the end."""
+    """A line of input, `STEPS SHARE`: so many steps, each longer by that share. The end of the input: the end."""
     asked = arguments.parse(given)
     if asked.compatible or asked.gpus != 1:
         raise Fault("arguments", "The arguments are wrong", ["paired measures one GPU, and its own protocol only"])
@@ -20,6 +20,7 @@ def main(given: Sequence[str]) -> int:
     device, threads = resnet50.open_device(asked, 0)
     from gpu_actions_host.measurement import Measurement
     from gpu_actions_host.ranks import Alone
+    from gpu_actions_host.workload import Slowed
 
     measurement = Measurement(asked, device, threads, Alone())
     prepared: Dict[str, Any] = {}
@@ -32,11 +33,13 @@ def main(given: Sequence[str]) -> int:
     workload = prepared["it"].workload
     emit("ready", clock="monotonic")
     for order in sys.stdin:
+        steps, share = order.split()
+        stepped = Slowed(workload, float(share), device) if float(share) > 0 else workload
         workload.refresh()
         device.synchronize()
         started = time.perf_counter_ns()
-        for _ in range(int(order)):
-            workload.step()
+        for _ in range(int(steps)):
+            stepped.step()
         device.synchronize()
         emit("sample", ms=milliseconds((time.perf_counter_ns() - started) / 1e6))
     return 0
