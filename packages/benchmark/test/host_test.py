@@ -95,17 +95,5 @@ def test_an_unknown_program_is_refused(run):
     assert run("resnet152").code == 2
 
 
-def test_fields_that_nvidia_smi_does_not_know_are_left_out(tmp_path, monkeypatch):
-    program = tmp_path / "nvidia-smi"
-    program.write_text(
-        '#!/bin/sh\ncase "$1" in *ecc*,*|*,*ecc*) echo unknown; exit 2;; *ecc*) exit 2;; '
-        '*driver_version*) echo 595.80;; *) echo "[N/A]";; esac\n'
-    )
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    found = environment.nvidia_smi(["driver_version", "ecc.mode.current", "power.limit"])
-    assert found == {"driver_version": "595.80", "power.limit": None}
-
-
 def test_a_file_that_is_not_there_is_none():
     assert environment.text_of(str(pathlib.Path("/no/such/file"))) is None

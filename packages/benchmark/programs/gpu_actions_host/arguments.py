@@ -1,6 +1,7 @@
 """The flags of `resnet50`. All that is wrong with them is reported at once."""
 
 import argparse
+import re
 from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Optional, Sequence, Tuple, Union
 
 from gpu_actions_host.faults import Fault
@@ -44,6 +45,9 @@ class Arguments(NamedTuple):
     compile_timeout: int
     sanity_steps: Optional[int]
     inject_slowdown: float
+    telemetry: str
+    telemetry_csv: Optional[str]
+    commit: Optional[str]
     on_cpu: Dict[str, Any]
 
     def for_cpu(self) -> "Arguments":
@@ -91,6 +95,12 @@ def gpus(text: str) -> Union[int, str]:
     return text if text == "all" else int(text)
 
 
+def commit(text: str) -> str:
+    if re.fullmatch(r"[0-9a-f]{7,64}(-dirty)?", text) is None:
+        raise ValueError("must be a commit of git, with -dirty behind it where files were changed")
+    return text
+
+
 def choice(choices: Sequence[str]) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in choices:
@@ -120,6 +130,9 @@ FLAGS: Dict[str, Tuple[Callable[[str], Any], Any, str]] = {
     "compile-timeout": (whole(1), 600, "with --compile: most seconds until the first step has ended"),
     "sanity-steps": (whole(0), None, "steps on one batch, to see the loss fall (30 on a GPU, 10 on a CPU; 0: none)"),
     "inject-slowdown": (fraction, 0.0, "for tests of the comparison: makes each step longer by this share of it"),
+    "telemetry": (choice(("on", "off")), "on", "look at the host once a second, from a process of its own"),
+    "telemetry-csv": (str, None, "a file for every look"),
+    "commit": (commit, None, "what is measured, for the record"),
 }
 # Sizes that a CPU needs smaller ones of.
 ON_CPU = ("epochs", "steps-per-epoch", "batch-size", "image-size", "blocks", "warmup-steps", "warmup-max-steps")

@@ -1,26 +1,30 @@
 """`environment`: what this host is, as far as it can be read at once. What cannot be read is None, never a guess."""
 
+import argparse
+import ctypes
 import glob
 import os
 import platform
 import re
-import shutil
-import subprocess
 import sys
 from typing import Any, Dict, List, Optional, Sequence
 
+from gpu_actions_host import instance
 from gpu_actions_host.events import line
+from gpu_actions_host.readings import number
 
 # Variables that change which kernels run, or how fast. Values of other variables are never read: they may be secret.
 FLAG_PREFIXES = (
     "TORCH_", "PYTORCH_", "CUDA_", "CUDNN_", "CUBLAS_", "NVIDIA_TF32", "NVIDIA_VISIBLE", "NCCL_", "MIOPEN_", "HIP_",
     "HSA_", "ROCR_", "OMP_", "GOMP_", "KMP_", "MKL_", "ONEDNN_", "DNNL_",
 )  # fmt: skip
-SMI_FIELDS = ("driver_version", "power.limit", "ecc.mode.current", "mig.mode.current", "vbios_version")
+
+# `… Kernel Module  535.54.03  …`, and of the open driver `… Open Kernel Module for x86_64  560.35.03  …`.
+KERNEL_MODULE = r"Kernel Module(?: for \S+)?\s+(\d+\.\d[\d.]*)"
 
 
-def collect() -> Dict[str, Any]:
-    """Everything, JSON-ready. Imports torch; without torch its part is None."""
+def collect(commit: Optional[str] = None) -> Dict[str, Any]:
+    """Everything, JSON-ready. Imports torch; without torch its part is None. `commit`: as the caller names it."""
     torch = torch_module()
     return {
         "os": os_name(),
@@ -28,11 +32,17 @@ def collect() -> Dict[str, Any]:
         "machine": platform.machine() or None,
         "cpu": cpu(),
         "memory_bytes": memory_bytes(),
+        "numa": numa(),
+        "uptime_seconds": uptime_seconds(),
+        "clock": clock(),
         "container": container(),
+        "instance": instance.identity(),
+        "commit": commit,
         "python": {"version": platform.python_version(), "executable": sys.executable or None},
         "torch": None if torch is None else torch_build(torch),
         "gpu": None if torch is None else gpu(torch),
         "driver": driver(),
+        "gpus": instance.gpus_hashed(),
         "flags": {name: value for name, value in sorted(os.environ.items()) if name.startswith(FLAG_PREFIXES)},
     }
 
@@ -82,25 +92,112 @@ def memory_bytes() -> Optional[int]:
     return int(kilobytes) * 1024 if kilobytes else None
 
 
-def container() -> Optional[str]:
-    """The kind of container that this process hints to be in; None: no hint."""
+def numa() -> Optional[Dict[str, Any]]:
+    """`balancing`: whether the kernel moves memory between nodes by itself, which costs GPU runs speed."""
+    nodes = glob.glob("/sys/devices/system/node/node[0-9]*")
+    balancing = text_of("/proc/sys/kernel/numa_balancing")
+    return {"nodes": len(nodes), "balancing": None if balancing is None else balancing != "0"} if nodes else None
+
+
+def uptime_seconds() -> Optional[float]:
+    return number((text_of("/proc/uptime") or "").partition(" ")[0])
+
+
+class Timex(ctypes.Structure):
+    """The start of the kernel's struct timex on 64 bits; the rest is not read."""
+
+    _fields_ = [
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("frequency", ctypes.c_long),
+        ("maximum_error", ctypes.c_long),
+        ("estimated_error", ctypes.c_long),
+        ("status", ctypes.c_int),
+        ("rest", ctypes.c_char * 256),
+    ]
+
+
+UNSYNCHRONIZED, NANOSECONDS = 0x0040, 0x2000
+
+
+def clock() -> Optional[Dict[str, Any]]:
+    """What the kernel knows of its clock's error from whoever keeps it (chrony, ntpd); None where it does not tell."""
+    if sys.platform != "linux" or ctypes.sizeof(ctypes.c_long) != 8:
+        return None
+    told = Timex(modes=0)
+    try:
+        state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(told))
+    except (OSError, AttributeError):
+        return None
+    if state < 0:
+        return None
+    synchronized = not told.status & UNSYNCHRONIZED
+    offset = told.offset / (1e9 if told.status & NANOSECONDS else 1e6)
+    return {
+        "synchronized": synchronized,
+        "offset_seconds": round(offset, 9) if synchronized else None,
+        "maximum_error_seconds": round(told.maximum_error / 1e6, 6) if synchronized else None,
+    }
+
+
+def container() -> Optional[Dict[str, Any]]:
+    """The kind of container that this process hints to be in; None: no hint. Of the engines only podman tells its image
+    inside, and only privileged ones: the digest is what the caller of the container knows."""
+    kind: Optional[str] = None
     if os.path.exists("/.dockerenv"):
-        return "docker"
-    if os.path.exists("/run/.containerenv"):
-        return "podman"
-    return first(r"(docker|kubepods|containerd|lxc)", text_of("/proc/1/cgroup"))
+        kind = "docker"
+    elif os.path.exists("/run/.containerenv"):
+        kind = "podman"
+    else:
+        kind = first(r"(docker|kubepods|containerd|lxc)", text_of("/proc/1/cgroup"))
+    if kind is None:
+        return None
+    digest = first(r'^imageid="?(?:sha256:)?([0-9a-f]{64})"?$', text_of("/run/.containerenv"))
+    return {"kind": kind, "digest": None if digest is None else "sha256:" + digest}
 
 
 def torch_build(torch: Any) -> Dict[str, Any]:
     """`cuda` and `hip` say what torch was built with, not that there is a GPU."""
     available = torch.cuda.is_available()
+    is_rocm = getattr(torch.version, "hip", None) is not None
+    # On ROCm PyTorch answers with the version of MIOpen.
+    kernels = torch.backends.cudnn.version() if available else None
     return {
         "version": str(torch.__version__),
         "git_version": getattr(torch.version, "git_version", None),
         "cuda": getattr(torch.version, "cuda", None),
         "hip": getattr(torch.version, "hip", None),
-        "cudnn": torch.backends.cudnn.version() if available else None,
+        "cudnn": None if is_rocm else kernels,
+        "miopen": kernels if is_rocm else None,
+        "nccl": nccl_version(torch) if available else None,
+        "triton": triton_version(),
+        "build": built_with(torch),
     }
+
+
+def nccl_version(torch: Any) -> Optional[str]:
+    try:
+        return ".".join(str(part) for part in torch.cuda.nccl.version())
+    except Exception:
+        return None
+
+
+def triton_version() -> Optional[str]:
+    """Without loading it."""
+    try:
+        from importlib.metadata import version
+
+        return version("triton")
+    except Exception:
+        return None
+
+
+def built_with(torch: Any) -> Optional[str]:
+    """How PyTorch was built, on one line: its compiler, libraries and switches."""
+    try:
+        return re.sub(r"\s+", " ", str(torch.__config__.show())).strip()[:4000] or None
+    except Exception:
+        return None
 
 
 def gpu(torch: Any) -> Optional[Dict[str, Any]]:
@@ -127,44 +224,20 @@ def driver() -> Optional[Dict[str, Any]]:
     amd = text_of("/sys/module/amdgpu/version")
     if nvidia is None and amd is None and not glob.glob("/dev/nvidia[0-9]*"):
         return None
-    told = nvidia_smi(SMI_FIELDS)
+    told: Dict[str, Any] = (instance.gpus() or [{}])[0]
+    # amd-smi tells the version of the kernel in its place.
+    by_tool = told.get("driver") if nvidia is not None or amd is None else None
     return {
-        "version": told.get("driver_version") or first(r"Kernel Module\D*(\d+\.[\d.]+)", nvidia) or amd,
-        "power_limit_watts": number(told.get("power.limit")),
-        "ecc": told.get("ecc.mode.current"),
-        "mig": told.get("mig.mode.current"),
-        "vbios": told.get("vbios_version"),
+        "version": by_tool or first(KERNEL_MODULE, nvidia) or amd,
+        "power_limit_watts": told.get("power_limit_watts"),
+        "ecc": told.get("ecc"),
+        "mig": told.get("mig"),
+        "vbios": told.get("vbios"),
     }
 
 
-def nvidia_smi(fields: Sequence[str]) -> Dict[str, Optional[str]]:
-    """Each field of the first GPU; None for `[N/A]` and the like. One unknown field makes the whole query fail: then
-    each is asked by itself."""
-    if shutil.which("nvidia-smi") is None:
-        return {}
-    command = ["nvidia-smi", "--query-gpu=" + ",".join(fields), "--format=csv,noheader,nounits", "--id=0"]
-    try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return {}
-    values = done.stdout.decode("utf-8", "replace").strip().split(", ")
-    if done.returncode == 0 and len(values) == len(fields):
-        return {field: None if value.startswith("[") else value for field, value in zip(fields, values)}
-    if len(fields) == 1:
-        return {}
-    found: Dict[str, Optional[str]] = {}
-    for field in fields:
-        found.update(nvidia_smi([field]))
-    return found
-
-
-def number(text: Optional[str]) -> Optional[float]:
-    try:
-        return float(text) if text is not None else None
-    except ValueError:
-        return None
-
-
-def main(_: Sequence[str]) -> int:
-    print(line(dict(event="environment", **collect())), flush=True)
+def main(given: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="programs.pyz environment", description=__doc__)
+    parser.add_argument("--commit", help="what is measured, for the record")
+    print(line(dict(event="environment", **collect(parser.parse_args(list(given)).commit))), flush=True)
     return 0

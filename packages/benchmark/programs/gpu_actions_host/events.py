@@ -3,7 +3,8 @@
 import json
 import math
 import sys
-from typing import Any, Callable, List, Optional, Sequence
+import threading
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 
 def finite(value: Any) -> Any:
@@ -22,9 +23,20 @@ def line(value: Any) -> str:
     return json.dumps(finite(value), separators=(",", ":"), allow_nan=False)
 
 
+def parsed(text: Any) -> Dict[str, Any]:
+    """A line as the object that it is; empty for any other line."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 # Of several processes that measure together only the first speaks, and none tells of its error here.
 _silent = False
 _tell: Optional[Callable[[str, str, List[str]], None]] = None
+# A thread that hears of alarms prints, too.
+_printing = threading.Lock()
 
 
 def silence() -> None:
@@ -37,8 +49,10 @@ def emit(event: str, **fields: Any) -> None:
     """Prints one event at once. One write a line: what libraries print beside it cannot tear it."""
     if _silent:
         return
-    sys.stdout.write(line(dict(event=event, **fields)) + "\n")
-    sys.stdout.flush()
+    text = line(dict(event=event, **fields)) + "\n"
+    with _printing:
+        sys.stdout.write(text)
+        sys.stdout.flush()
 
 
 def tell_errors_through(tell: Callable[[str, str, List[str]], None]) -> None:

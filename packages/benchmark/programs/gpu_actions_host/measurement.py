@@ -1,17 +1,30 @@
 """One measurement of ResNet-50 from the first step to the result, on one GPU or as one of several ranks."""
 
 import time
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
-from gpu_actions_host import WORKLOAD_VERSION, arguments, precisions
+from gpu_actions_host import WORKLOAD_VERSION, arguments, precisions, watching
 from gpu_actions_host.devices import Device, torch
 from gpu_actions_host.events import emit
 from gpu_actions_host.faults import Fault
 from gpu_actions_host.first_step import FirstStep, first_step
-from gpu_actions_host.measuring import Blocks, Sanity, WarmUp, learn, run_blocks, warm_up
+from gpu_actions_host.measuring import (
+    Blocks,
+    Sanity,
+    WarmUp,
+    learn,
+    nothing,
+    one_block,
+    run_blocks,
+    time_steps,
+    together,
+    warm_up,
+)
 from gpu_actions_host.memory import or_out_of_memory, release, with_smaller_batches
 from gpu_actions_host.ranks import Alone, checksum
 from gpu_actions_host.workload import Shape, Slowed, Workload
+
+REWARM_STEPS = 5
 
 
 class Limits(NamedTuple):
@@ -24,7 +37,10 @@ class Limits(NamedTuple):
 class Measurement:
     """What was asked for, made definite for this device."""
 
-    def __init__(self, asked: arguments.Arguments, device: Device, threads: int, ranks: Any) -> None:
+    def __init__(
+        self, asked: arguments.Arguments, device: Device, threads: int, ranks: Any, watch: Optional[Any] = None
+    ) -> None:
+        self.watch = watch or watching.NotWatching()
         self.asked = asked if device.is_gpu else asked.for_cpu()
         self.device = device
         self.ranks = ranks
@@ -78,8 +94,30 @@ class Measurement:
         fewest, most = self.limits.warmup_steps, self.limits.warmup_max_steps
         return Prepared(workload, first, sanity, warm_up(workload, self.device, fewest, most, ranks))
 
-    def blocks(self, workload: Any, shape: Dict[str, Any], count: int, ranks: Any) -> Blocks:
-        return run_blocks(workload, self.device, count, shape["steps_per_block"], shape["batch_size"], ranks)
+    def blocks(self, workload: Any, shape: Dict[str, Any], count: int, ranks: Any, between: Any = nothing) -> Blocks:
+        return run_blocks(workload, self.device, count, shape["steps_per_block"], shape["batch_size"], ranks, between)
+
+    def timed(self, workload: Any, shape: Dict[str, Any]) -> Tuple[Blocks, float, Optional[Dict[str, Any]]]:
+        """The timed part: its blocks, its seconds and what telemetry saw meanwhile."""
+        watch = self.watch
+        # Counters take seconds to read, in which a GPU lowers its clocks.
+        if self.ranks.agree(watch.ask("before") is not None) and self.device.is_gpu:
+            time_steps(workload, self.device, REWARM_STEPS)
+        watch.ask("mark")
+        started = time.perf_counter()
+        blocks = self.blocks(workload, shape, shape["blocks"], self.ranks, watch.look)
+        duration = round(time.perf_counter() - started, 6)
+        watch.ask("unmark")
+        without = self.without_telemetry(workload, shape["steps_per_block"])
+        return blocks, duration, watching.with_overhead(watch.ask("after"), blocks.all[-1].step_ms, without)
+
+    def without_telemetry(self, workload: Any, steps: int) -> Optional[List[float]]:
+        """One more block while telemetry rests, which is no part of the figures."""
+        if not self.ranks.agree(self.watch.ask("pause") is not None):
+            return None
+        step_ms = together(one_block(workload, self.device, steps, self.ranks)).step_ms
+        self.watch.ask("resume")
+        return step_ms
 
     def run(self) -> Dict[str, Any]:
         """Measures with the largest batch that fits, and prints the result. Across ranks a batch that does not fit is
@@ -103,9 +141,7 @@ class Measurement:
         alone = self.first_rank_alone(shape) if self.ranks.size > 1 else None
         prepared = self.prepare(shape, self.ranks)
         workload = prepared.workload
-        started = time.perf_counter()
-        blocks = self.blocks(workload, shape, shape["blocks"], self.ranks)
-        duration = round(time.perf_counter() - started, 6)
+        blocks, duration, telemetry = self.timed(workload, shape)
         told = self.ranks.gather(
             {
                 "device": self.device.name,
@@ -123,6 +159,7 @@ class Measurement:
             "duration_seconds": duration,
             "sanity": prepared.sanity and prepared.sanity._asdict(),
             "peak_memory_bytes": highest([one["peak_memory_bytes"] for one in told]),
+            "telemetry": telemetry,
             "alone": alone,
             "ranks": [
                 dict(one, rank=index, blocks=[block._asdict() for block in each])

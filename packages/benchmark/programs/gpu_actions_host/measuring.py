@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from typing import Any, List, NamedTuple, Optional
+from typing import Any, Callable, List, NamedTuple, Optional
 
 from gpu_actions_host.devices import Device, Stopwatch
 from gpu_actions_host.events import emit, milliseconds
@@ -88,20 +88,38 @@ class Blocks(NamedTuple):
     each: List[List[Timed]]
 
 
-def run_blocks(workload: Any, device: Device, count: int, steps: int, batch_size: int, ranks: Any) -> Blocks:
+def nothing() -> None:
+    pass
+
+
+def run_blocks(
+    workload: Any,
+    device: Device,
+    count: int,
+    steps: int,
+    batch_size: int,
+    ranks: Any,
+    between: Callable[[], None] = nothing,
+) -> Blocks:
     """Runs `count` blocks of `steps` steps; prints between them only. `batch_size`: of one rank."""
     blocks = Blocks([], [[] for _ in range(ranks.size)])
     for index in range(1, count + 1):
-        workload.refresh()
-        ranks.wait()
-        parts = [Timed(*part) for part in ranks.gather(time_steps(workload, device, steps))]
+        parts = one_block(workload, device, steps, ranks)
         for each, part in zip(blocks.each, parts):
             each.append(part)
         block = together(parts)
         blocks.all.append(block)
+        between()
         speed = ranks.size * batch_size * 1000 / statistics.median(block.step_ms)
         emit("block", index=index, of=count, images_per_second=round(speed, 3), **block._asdict())
     return blocks
+
+
+def one_block(workload: Any, device: Device, steps: int, ranks: Any) -> List[Timed]:
+    """Rank by rank."""
+    workload.refresh()
+    ranks.wait()
+    return [Timed(*part) for part in ranks.gather(time_steps(workload, device, steps))]
 
 
 def together(parts: List[Timed]) -> Timed:

@@ -23,11 +23,25 @@ def stepper(given: Sequence[str]) -> int:
     return stepper.main(given)
 
 
+def telemetry(given: Sequence[str]) -> int:
+    from gpu_actions_host import telemetry
+
+    return telemetry.main(given)
+
+
+def preflight(given: Sequence[str]) -> int:
+    from gpu_actions_host import preflight
+
+    return preflight.main(given)
+
+
 PROGRAMS: Dict[str, Callable[[Sequence[str]], int]] = {
     "resnet50": resnet50.main,
     "environment": environment.main,
     "gpu-check": gpu_check.main,
     "paired": paired.main,
+    "telemetry": telemetry,
+    "preflight": preflight,
     # Processes that resnet50 and paired start.
     "rank": rank,
     "stepper": stepper,

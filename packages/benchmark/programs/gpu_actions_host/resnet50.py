@@ -3,7 +3,7 @@
 import os
 from typing import Any, Sequence, Tuple
 
-from gpu_actions_host import WORKLOAD_VERSION, arguments, environment
+from gpu_actions_host import WORKLOAD_VERSION, arguments, environment, watching
 from gpu_actions_host.events import emit
 
 
@@ -19,15 +19,20 @@ def main(given: Sequence[str]) -> int:
             count = launching.count_of(asked)
             if count > 1:
                 return launching.launch(asked, count)
-    device, threads = open_device(asked, 0)
     if asked.compatible:
         from gpu_actions_host import compatible
 
-        return compatible.run(asked, device)
-    from gpu_actions_host.measurement import Measurement
-    from gpu_actions_host.ranks import Alone
+        return compatible.run(asked, open_device(asked, 0)[0])
+    # Before torch is loaded, which takes minutes on a fresh volume: a spot machine may be taken back meanwhile.
+    watch = watching.start(asked.telemetry == "on", os.getpid(), asked.telemetry_csv)
+    try:
+        device, threads = open_device(asked, 0)
+        from gpu_actions_host.measurement import Measurement
+        from gpu_actions_host.ranks import Alone
 
-    Measurement(asked, device, threads, Alone()).run()
+        Measurement(asked, device, threads, Alone(), watch).run()
+    finally:
+        watch.close()
     return 0
 
 
@@ -48,5 +53,5 @@ def open_device(asked: arguments.Arguments, index: int) -> Tuple[Any, int]:
 
     device = devices.choose(asked.allow_cpu, index)
     threads = devices.set_threads(asked.threads)
-    emit("environment", import_seconds=devices.IMPORT_SECONDS, threads=threads, **environment.collect())
+    emit("environment", import_seconds=devices.IMPORT_SECONDS, threads=threads, **environment.collect(asked.commit))
     return device, threads
