@@ -10,6 +10,7 @@ import {
   type Search,
 } from '@gpu-actions/lease'
 import type { action } from './action.ts'
+import { findElsewhere } from './elsewhere.ts'
 import { persist } from './search.ts'
 
 export type TeardownContext = ActionContext<typeof action.inputs, typeof action.outputs>
@@ -47,20 +48,22 @@ export async function endLeases(
   const provider = ec2Ending(access)
   const tools = { provider, access, regions, homeRegion }
   const ends = new Map<string, Promise<LeaseEnd>>()
-  const begin = (leaseId: string): void => {
-    if (!ends.has(leaseId)) ends.set(leaseId, endOne(context, tools, leaseId, deadline))
+  const begin = (leaseId: string, more: readonly Place[] = []): void => {
+    if (!ends.has(leaseId)) ends.set(leaseId, endOne(context, tools, leaseId, deadline, more))
   }
-  if (search === undefined) job.forEach(begin)
+  if (search === undefined) for (const leaseId of job) begin(leaseId)
   if (context.inputs.leaseId !== undefined) begin(context.inputs.leaseId)
   const unanswered =
     search !== undefined && 'by' in search ? await findLeases(context, tools, search, deadline, begin) : []
+  if (search !== undefined && 'by' in search && search.by === 'id' && ends.size === 0 && unanswered.length === 0) {
+    const asking = { ...tools, log, what: `the lease of ${search.ids.join(', ')}`, asked: askedIn(tools) }
+    for (const { leaseId, place } of await findElsewhere(asking, search)) if (leaseId !== null) begin(leaseId, [place])
+  }
   const ended = await Promise.all(ends.values())
   const [first] = unanswered
   if (ended.length === 0 && first !== undefined) throw first.error
   if (ended.length === 0) {
-    log.info(
-      `Nothing that is alive or ended lately was found in ${[homeRegion, ...regions.slice(1)].join(', ')}: nothing to end.`,
-    )
+    log.info(`Nothing that is alive or ended lately was found in ${askedIn(tools).join(', ')}: nothing to end.`)
   }
   return [...ended, ...unanswered]
 }
@@ -97,7 +100,10 @@ interface Tools {
   readonly provider: EndingProvider
   readonly access: Ec2Access
   readonly regions: readonly string[]
+  readonly homeRegion: string
 }
+
+const askedIn = ({ homeRegion, regions }: Tools): readonly [string, ...string[]] => [homeRegion, ...regions.slice(1)]
 
 /** Places in the account of the credentials. */
 const placesOf = async (
@@ -118,13 +124,12 @@ const placesOf = async (
  */
 async function findLeases(
   context: TeardownContext,
-  tools: Tools & { readonly homeRegion: string },
+  tools: Tools,
   search: Search,
   deadline: number,
   begin: (leaseId: string) => void,
 ): Promise<readonly Unanswered[]> {
-  const regions = tools.regions.length > 0 ? tools.regions : [tools.homeRegion]
-  const places = await placesOf(context, tools, regions, deadline)
+  const places = await placesOf(context, tools, askedIn(tools), deadline)
   const failures = await Promise.all(
     places.map(async place => {
       try {
@@ -139,28 +144,41 @@ async function findLeases(
   return failures.flat()
 }
 
-async function endOne(context: TeardownContext, tools: Tools, leaseId: string, deadline: number): Promise<LeaseEnd> {
+async function endOne(
+  context: TeardownContext,
+  tools: Tools,
+  leaseId: string,
+  deadline: number,
+  more: readonly Place[],
+): Promise<LeaseEnd> {
+  const { clock, log, run, inputs } = context
   const records = context.runDirectories.open(leaseId)
+  const setting = {
+    provider: tools.provider,
+    clock,
+    log,
+    records,
+    leaseId,
+    repository: run.repository,
+    deadline,
+    waitUntilGone: inputs.waitUntilGone,
+    isFinal,
+  }
   try {
     // The records name account and places: whose credentials these are shows when those are tried.
     const recorded = (await leaseRecord.read(records))?.places[0]?.account
-    const given = context.inputs.awsRegion ?? []
-    const receipt = await endLease({
-      provider: tools.provider,
-      clock: context.clock,
-      log: context.log,
-      records,
-      leaseId,
-      repository: context.run.repository,
-      places:
-        recorded === undefined
-          ? await placesOf(context, tools, tools.regions, deadline)
-          : given.map(region => ({ account: recorded, region })),
-      deadline,
-      waitUntilGone: context.inputs.waitUntilGone,
-      isFinal,
-    })
-    return { leaseId, receipt }
+    if (recorded !== undefined) {
+      const places = (inputs.awsRegion ?? []).map(region => ({ account: recorded, region }))
+      return { leaseId, receipt: await endLease({ ...setting, places }) }
+    }
+    const places = [...(await placesOf(context, tools, tools.regions, deadline)), ...more]
+    const receipt = await endLease({ ...setting, places })
+    if (receipt.machines.length > 0 || receipt.tokens.length > 0) return { leaseId, receipt }
+    const search = { by: 'lease', repository: run.repository, leaseId, tokens: [] } as const
+    const asking = { ...tools, log, what: `lease ${leaseId}`, asked: askedIn(tools) }
+    const found = await findElsewhere(asking, search)
+    if (found.length === 0) return { leaseId, receipt }
+    return { leaseId, receipt: await endLease({ ...setting, places: [...places, ...found.map(({ place }) => place)] }) }
   } catch (error) {
     return { leaseId, error }
   }

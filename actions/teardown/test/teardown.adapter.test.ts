@@ -78,6 +78,31 @@ describe('teardown', () => {
     await cleaner.end()
   })
 
+  test('finds a lease that was launched in another region than it is told to look in, by each of its ids', async () => {
+    const far = { ...inputs, 'aws-region': 'us-east-1' }
+    const one = await job.main('provision-ec2-gpu', { inputs: far })
+    const two = await job.main('provision-ec2-gpu', { inputs: far })
+    const cleaner = await startJob(cloud)
+    const byLease = await cleaner.main('teardown', { inputs: { 'lease-id': lease(one) } })
+    const byMachine = await cleaner.main('teardown', { inputs: { 'instance-id': two.outputs['instance-id'] ?? '' } })
+    for (const step of [byLease, byMachine]) {
+      expect(step).toMatchObject({ exitCode: 0, outputs: { terminated: '1', remaining: '0' } })
+      expect(step.log).toContain('it was found in us-east-1')
+    }
+    expect(living(one, two)).toEqual([])
+    await cleaner.end()
+  })
+
+  test('warns and says where it looked when nobody knows the lease, with and without the right to ask for regions', async () => {
+    for (const faults of [[], [{ kind: 'denied', operation: 'DescribeRegions', count: null }]] as const) {
+      cloud.addFaults(faults)
+      const step = await job.main('teardown', { inputs: { 'lease-id': '1-1-0a1b2c3d' } })
+      expect(step).toMatchObject({ exitCode: 0, outputs: { terminated: '0', remaining: '0' } })
+      expect(step.log).toContain('::warning::No machine of lease 1-1-0a1b2c3d was found in us-west-2')
+      expect(step.log).toContain('name that in aws-region')
+    }
+  })
+
   test('with scope run finds what the run has leased when all outputs are lost', async () => {
     const one = await provision()
     const runId = /^\d+/.exec(lease(one))?.[0] ?? ''
