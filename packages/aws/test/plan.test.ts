@@ -6,6 +6,7 @@ import { offersIn, type RegionOffers } from '../src/ec2/offers.ts'
 import { tablePrice } from '../src/ec2/prices/table.ts'
 import type { RegionFacts } from '../src/ec2/region.ts'
 import type { Ec2Wish } from '../src/ec2/wish.ts'
+import { strangersTo } from '../src/ec2/network.ts'
 import { tagFaults } from '../src/ec2/tags.ts'
 
 const image = (id: string, name: string, more: Partial<ImageFacts> = {}): ImageFacts => ({
@@ -241,5 +242,22 @@ describe('prices', () => {
 describe('tags', () => {
   test('of the lease cannot be overwritten', () => {
     expect(tagFaults({ 'gpu-actions:lease': 'x', 'aws:y': 'z', ManagedBy: 'me', team: 'ml' })).toHaveLength(3)
+  })
+
+  test('that are more than EC2 takes beside ours are a fault', () => {
+    const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, 'v']))
+    expect(tagFaults({ ...many(40), Name: 'mine' })).toEqual([])
+    expect(tagFaults(many(41))).toEqual(['tags: 41 are too many: beside the marks of the lease EC2 takes 40'])
+  })
+})
+
+describe('a security group', () => {
+  test('of another VPC than a subnet is a warning with that subnet', () => {
+    const subnet = (id: string, vpc: string) => ({ id, vpc, zone: 'us-west-2a', givesPublicIp: true })
+    const group = { GroupId: 'sg-1', VpcId: 'vpc-1' }
+    expect(strangersTo(group, [subnet('subnet-1', 'vpc-1')])).toEqual([])
+    expect(strangersTo(group, [subnet('subnet-1', 'vpc-1'), subnet('subnet-2', 'vpc-2')])).toEqual([
+      expect.stringMatching(/sg-1 is in vpc-1.*\(subnet-2 in vpc-2\)/),
+    ])
   })
 })

@@ -1,4 +1,4 @@
-import { RunInstancesCommand } from '@aws-sdk/client-ec2'
+import { RunInstancesCommand, type RunInstancesCommandInput } from '@aws-sdk/client-ec2'
 import { systemClock, type Clock } from '@gpu-actions/action-kit/ports'
 import { images, startOfflineCloud, type OfflineCloud, type OfflineCloudOptions } from '@gpu-actions/offline-cloud'
 import { awsClients, type AwsClients } from '../src/clients.ts'
@@ -29,8 +29,14 @@ export interface Rig {
   calls(operation: string): number
 }
 
-/** An offline cloud with one machine, which need not have registered yet. */
-export async function startRig(options: OfflineCloudOptions = {}): Promise<Rig> {
+/**
+ * An offline cloud with one machine, which need not have registered yet.
+ * @param more of the launch, such as another market
+ */
+export async function startRig(
+  options: OfflineCloudOptions = {},
+  more: Partial<RunInstancesCommandInput> = {},
+): Promise<Rig> {
   const cloud = await startOfflineCloud(options)
   process.env['AWS_ENDPOINT_URL'] = cloud.env['AWS_ENDPOINT_URL']
   const clients = awsClients({
@@ -48,6 +54,7 @@ export async function startRig(options: OfflineCloudOptions = {}): Promise<Rig> 
       MaxCount: 1,
       IamInstanceProfile: { Name: 'gpu-bench-instance' },
       InstanceInitiatedShutdownBehavior: 'terminate',
+      ...more,
     }),
   )
   const instanceId = Instances?.[0]?.InstanceId ?? ''

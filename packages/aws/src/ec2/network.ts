@@ -110,6 +110,22 @@ const letsIn = (group: SecurityGroup): boolean =>
   )
 
 /**
+ * A group is for machines of its own VPC, and of those that somebody has associated it with, which it does not tell.
+ * @returns warnings, as sentences
+ */
+export function strangersTo(
+  { GroupId: id, VpcId: vpc }: Pick<SecurityGroup, 'GroupId' | 'VpcId'>,
+  subnets: readonly SubnetFacts[],
+): readonly string[] {
+  const strangers = subnets.filter(subnet => subnet.vpc !== vpc)
+  if (strangers.length === 0) return []
+  const where = strangers.map(subnet => `${subnet.id} in ${subnet.vpc}`).join(', ')
+  return [
+    `Security group ${id} is in ${vpc}, and not in the VPC of every subnet (${where}): EC2 refuses a launch there unless the group is associated with that VPC.`,
+  ]
+}
+
+/**
  * The group that machines will have: the given one, else the default group of the subnets' VPC.
  * @returns warnings, as sentences
  * @throws UserFault when the given group is not there, OutsideFault
@@ -117,13 +133,13 @@ const letsIn = (group: SecurityGroup): boolean =>
 export async function checkSecurityGroup(
   ec2: EC2Client,
   region: string,
-  group: { readonly id: string | undefined; readonly vpcs: readonly string[] },
+  group: { readonly id: string | undefined; readonly subnets: readonly SubnetFacts[] },
 ): Promise<readonly string[]> {
   const call = { doing: 'Looking up the security group', permission: 'ec2:DescribeSecurityGroups', region }
   const filters =
     group.id === undefined
       ? [
-          { Name: 'vpc-id', Values: [...group.vpcs] },
+          { Name: 'vpc-id', Values: [...new Set(group.subnets.map(({ vpc }) => vpc))] },
           { Name: 'group-name', Values: ['default'] },
         ]
       : [{ Name: 'group-id', Values: [group.id] }]
@@ -136,10 +152,12 @@ export async function checkSecurityGroup(
   if (group.id !== undefined && found.length === 0) {
     throw new UserFault(`security-group-id: ${group.id} is not in ${region}, or not in this account`)
   }
-  return found
+  const strangers = group.id === undefined ? [] : found.flatMap(one => strangersTo(one, group.subnets))
+  const open = found
     .filter(letsIn)
     .map(
-      open =>
-        `Security group ${open.GroupId} (${open.GroupName}) has inbound rules. Nothing here needs one: the machine is reached through Systems Manager.`,
+      one =>
+        `Security group ${one.GroupId} (${one.GroupName}) has inbound rules. Nothing here needs one: the machine is reached through Systems Manager.`,
     )
+  return [...strangers, ...open]
 }

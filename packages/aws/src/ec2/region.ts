@@ -63,10 +63,9 @@ async function checkNetwork(
   if (subnets.length === 0) {
     throw new UserFault(`subnet-id: none of ${wish.subnetIds.join(', ')} is in ${region}, or not in this account`)
   }
-  const vpcs = [...new Set(subnets.map(subnet => subnet.vpc))]
   const [ways, warnings] = await Promise.all([
     findWaysOut(ec2, region, subnets),
-    checkSecurityGroup(ec2, region, { id: wish.securityGroupId, vpcs }),
+    checkSecurityGroup(ec2, region, { id: wish.securityGroupId, subnets }),
   ])
   const stuck = subnets.filter(subnet => ways.get(subnet.id) === 'none')
   const reachable = await Promise.all(stuck.map(subnet => hasSsmEndpoints(ec2, region, subnet.vpc)))

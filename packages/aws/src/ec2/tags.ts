@@ -12,13 +12,22 @@ export const tagNames = {
   extras: 'gpu-actions:price-extras',
 } as const
 
+/** EC2 takes so many tags on one thing. */
+const mostTags = 50
+
 /** @returns what is wrong with the caller's own tags, as sentences */
 export function tagFaults(tags: Readonly<Record<string, string>>): readonly string[] {
-  return Object.entries(tags).flatMap(([key, value]) => {
+  const faults = Object.entries(tags).flatMap(([key, value]) => {
     if (/^(gpu-actions:|aws:)/i.test(key) || key === 'ManagedBy') return [`tags: '${key}' is reserved`]
     if (key.length > 128 || value.length > 256) return [`tags: '${key}' is longer than EC2 allows`]
     return []
   })
+  // Beside the marks: Name and ManagedBy. A Name of the caller's takes the place of ours.
+  const room = mostTags - Object.keys(tagNames).length - 2
+  const count = Object.keys(tags).filter(key => key !== 'Name').length
+  return count > room
+    ? [...faults, `tags: ${count} are too many: beside the marks of the lease EC2 takes ${room}`]
+    : faults
 }
 
 /** All tags of a launch; the same for every repetition of it. */
