@@ -1,5 +1,5 @@
 import { messageOf, OutsideFault } from '@gpu-actions/action-kit'
-import { deleteByHand, deleteParameter, putSecret } from '@gpu-actions/aws'
+import { deleteByHand, deleteParameter, putSecret, tagNames, tokenParameter } from '@gpu-actions/aws'
 import {
   agentTrouble,
   imageAgentDefault,
@@ -90,7 +90,7 @@ export async function bringUp(
 async function placeToken(context: DeployContext, site: Site, value: string): Promise<Parameter> {
   const { inputs, log, run } = context
   const { clients, notes, place, region } = site
-  const parameter = { name: `/gpu-actions/${place.id}/onboarding-token`, region }
+  const parameter = { name: tokenParameter(place.id), region }
   await notes.note({ token: { kind: 'ssm-parameter', ...parameter } })
   const stored = await putSecret(clients, {
     name: parameter.name,
@@ -98,11 +98,11 @@ async function placeToken(context: DeployContext, site: Site, value: string): Pr
     kmsKeyId: inputs.kmsKeyId,
     tags: {
       ManagedBy: 'github-actions',
-      'gpu-actions:lease': place.id,
-      'gpu-actions:repository': run.repository,
-      'gpu-actions:run': run.runId,
+      [tagNames.lease]: place.id,
+      [tagNames.repository]: run.repository,
+      [tagNames.run]: run.runId,
       // For a sweep: with its machine, the token has outlived its purpose.
-      'gpu-actions:expires-at': new Date(machineEnd(place, clients.serviceNow())).toISOString(),
+      [tagNames.expiresAt]: new Date(machineEnd(place, clients.serviceNow())).toISOString(),
     },
   })
   if (stored === 'exists') {

@@ -1,10 +1,10 @@
 import { OutsideFault, type LateInput, type PostContext } from '@gpu-actions/action-kit'
 import { idTokens, missingOfLogin } from '@gpu-actions/aws'
-import { clusterApi, parseAgentRecord, removeAgent, type AgentRecord } from '@gpu-actions/cluster-api'
+import { agentFile, clusterApi, parseAgentRecord, removeAgent, type AgentRecord } from '@gpu-actions/cluster-api'
 import { leaseRecord } from '@gpu-actions/lease'
 import type { DeployAction } from './action.ts'
 import { endDeployment } from './end-cluster.ts'
-import { agentFile, journal } from './journal.ts'
+import { journal } from './journal.ts'
 import type { DeployPorts } from './real-ports.ts'
 import type { DeployState } from './state.ts'
 

@@ -1,8 +1,6 @@
 import type { Records } from '@gpu-actions/action-kit'
-import type { AgentRecord } from '@gpu-actions/cluster-api'
+import { agentFile, type AgentRecord } from '@gpu-actions/cluster-api'
 import { deployState, type DeployState } from './state.ts'
-
-export const agentFile = 'agent.json'
 
 /** The record of a deployment, kept in the state of the step and in the run directory. */
 export interface Journal {

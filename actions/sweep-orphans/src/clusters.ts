@@ -1,7 +1,7 @@
 import { messageOf } from '@gpu-actions/action-kit'
 import { idTokens, missingOfLogin, type AwsWorld } from '@gpu-actions/aws'
 import { clusterApi, readBase, type ClusterApi } from '@gpu-actions/cluster-api'
-import type { SweepReport, SweepRow } from '@gpu-actions/lease'
+import { leaseIdAtEnd, type SweepReport, type SweepRow } from '@gpu-actions/lease'
 import type { SweepContext } from './context.ts'
 
 /** What a sweep of clusters has found, and what went wrong, as sentences. */
@@ -14,9 +14,6 @@ interface Cluster {
 
 /** So long may one request take, in milliseconds. */
 const requestMs = 10_000
-
-/** The lease id that deploy-agent puts behind the name of a cluster. */
-const leaseIdOf = (name: string): string | undefined => /\d+-\d+-[a-z0-9]{8}$/.exec(name)?.[0]
 
 /**
  * Ends the clusters of leases that this sweep found overdue. A cluster bears no mark but its name, so that only a lease
@@ -43,7 +40,7 @@ export async function sweepClusters(
     const api = open(context, world, inputs.apiBase, signal)
     const clusters = await api.clusters({ signal })
     if (clusters === null) return [[], [`Clusters were not looked at: ${api.host} does not list them`]]
-    const named = clusters.filter(({ name }) => leaseIdOf(name) !== undefined)
+    const named = clusters.filter(({ name }) => leaseIdAtEnd(name) !== undefined)
     log.info(`${clusters.length} clusters at ${api.host}, ${named.length} of them named after a lease`)
     const rows: SweepRow[] = []
     for (const cluster of named) rows.push(...(await judge(context, api, cluster, report, signal)))
@@ -68,7 +65,8 @@ async function judge(
   report: SweepReport,
   signal: AbortSignal,
 ): Promise<readonly SweepRow[]> {
-  const leaseId = leaseIdOf(name) ?? null
+  // deploy-agent puts the id of the lease behind the name.
+  const leaseId = leaseIdAtEnd(name) ?? null
   const own = report.rows.filter(row => row.leaseId === leaseId)
   const [lease] = own
   if (lease === undefined) {

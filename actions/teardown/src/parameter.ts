@@ -9,9 +9,6 @@ export interface TokenParameter {
   readonly place: Place | null
 }
 
-/** The name under which deploy-agent stores the token for a machine. */
-export const parameterName = (leaseId: string): string => `/gpu-actions/${leaseId}/onboarding-token`
-
 /** A token parameter as something that a teardown ends: deleted, until the service says that there is none. */
 export function parameterResource(
   { name, region, place }: TokenParameter,

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import { messageOf, type Records } from '@gpu-actions/action-kit'
-import { ec2Access, missingOfLogin, type AwsWorld } from '@gpu-actions/aws'
-import { parseAgentRecord, type AgentRecord } from '@gpu-actions/cluster-api'
+import { ec2Access, missingOfLogin, tokenParameter, type AwsWorld } from '@gpu-actions/aws'
+import { agentFile, parseAgentRecord, type AgentRecord } from '@gpu-actions/cluster-api'
 import {
   endResource,
   endResources,
+  isLeaseId,
   leaseRecord,
   type Lease,
   type Place,
@@ -13,7 +14,7 @@ import {
 } from '@gpu-actions/lease'
 import { clusterResource, type Cluster } from './cluster.ts'
 import { leasesOfJob, type TeardownContext } from './leases.ts'
-import { parameterName, parameterResource } from './parameter.ts'
+import { parameterResource } from './parameter.ts'
 
 /** Clusters and parameters cost nothing: what does not end within this time, in milliseconds, is left to a person. */
 const patienceMs = 120_000
@@ -36,9 +37,6 @@ interface Site {
   /** What an input names and no record does. */
   readonly given: Cluster | undefined
 }
-
-const agentFile = 'agent.json'
-const isLeaseId = (id: string): boolean => /^\d+-\d+-[a-z0-9]{8}$/.test(id)
 
 async function siteOf(context: TeardownContext, place: string): Promise<Site> {
   const records = context.runDirectories.open(place)
@@ -157,7 +155,7 @@ function parametersOf({ place, agent, lease }: Site, { inputs }: TeardownContext
   }
   if (agent?.token?.kind === 'ssm-parameter')
     return { recorded: [resource(agent.token.name, agent.token.region)], byName: [] }
-  const byName = region === undefined || !isLeaseId(place) ? [] : [resource(parameterName(place), region)]
+  const byName = region === undefined || !isLeaseId(place) ? [] : [resource(tokenParameter(place), region)]
   return { recorded: [], byName }
 }
 

@@ -14,6 +14,6 @@ export {
   type TokenPlace,
 } from './install.ts'
 export type { ClusterReport, JobClass, JobReport } from './reading.ts'
-export { agentSchema, parseAgentRecord, type AgentRecord } from './record.ts'
+export { agentFile, agentSchema, parseAgentRecord, type AgentRecord } from './record.ts'
 export { redact } from './redact.ts'
 export { waitForActive, waitForJob, type Activation, type JobOutcome, type WaitPorts } from './wait.ts'

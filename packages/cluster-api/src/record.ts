@@ -8,7 +8,10 @@ const tokenSchema = v.nullable(
   ]),
 )
 
-/** What deploy-agent leaves in the run directory: `agent.json`. It holds no secret but ids that logs mask. */
+/** Where deploy-agent leaves its record in the run directory. */
+export const agentFile = 'agent.json'
+
+/** What deploy-agent leaves there. It holds no secret but ids that logs mask. */
 export const agentSchema = v.pipe(
   v.object({
     schema: v.literal('gpu-actions/agent@1'),

@@ -7,6 +7,13 @@ export function newLeaseId(owner: Pick<Owner, 'runId' | 'attempt'>, random: stri
   return `${owner.runId}-${owner.attempt}-${random}`
 }
 
+const leaseId = /\d+-\d+-[a-z0-9]{8}$/
+
+/** The lease id at the end of a name, such as a cluster's. */
+export const leaseIdAtEnd = (name: string): string | undefined => leaseId.exec(name)?.[0]
+
+export const isLeaseId = (id: string): boolean => leaseIdAtEnd(id) === id
+
 /** What makes two offers the same. */
 export const offerKey = (offer: Offer): string =>
   [

@@ -1,7 +1,7 @@
 export { mayHaveMachine } from './attempt.ts'
 export { leftAdvice, leftLine, receiptMarkdown, receiptSentences } from './describe-receipt.ts'
 export { earlierReceipt, endLease, provenEnd, type EndLease } from './end-lease.ts'
-export { clientToken, newLeaseId, offerKey } from './identity.ts'
+export { clientToken, isLeaseId, leaseIdAtEnd, newLeaseId, offerKey } from './identity.ts'
 export { launchFaults, type LaunchFault } from './launch-fault.ts'
 export { createLauncher, type Launched, type Launcher, type Launching } from './launch.ts'
 export { launchBreaker, launchLimits, type LaunchLimits } from './launch-limits.ts'

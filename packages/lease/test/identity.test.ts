@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { clientToken, newLeaseId } from '../src/index.ts'
+import { clientToken, isLeaseId, leaseIdAtEnd, newLeaseId } from '../src/index.ts'
 import { leaseId, offer } from './fixtures/examples.ts'
 
 describe('the id of a lease', () => {
@@ -10,6 +10,14 @@ describe('the id of a lease', () => {
 
   test('refuses anything but eight random characters', () => {
     expect(() => newLeaseId({ runId: '1', attempt: 1 }, 'short')).toThrow(RangeError)
+  })
+
+  test('is known again, alone and at the end of a name', () => {
+    const id = newLeaseId({ runId: '9876543210', attempt: 2 }, '0a1b2c3d')
+    expect(isLeaseId(id)).toBe(true)
+    expect(isLeaseId(`bench-2-${id}`)).toBe(false)
+    expect(leaseIdAtEnd(`bench-2-${id}`)).toBe(id)
+    expect(leaseIdAtEnd('host-i-0123456789abcdef0')).toBeUndefined()
   })
 })
 

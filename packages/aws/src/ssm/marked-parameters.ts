@@ -2,6 +2,7 @@ import { paginateDescribeParameters, ListTagsForResourceCommand } from '@aws-sdk
 import type { AwsClients } from '../clients.ts'
 import { calling } from '../errors.ts'
 import { tagNames } from '../ec2/tags.ts'
+import { tokenPath } from './parameters.ts'
 
 /** A parameter with the exact marks of a lease. Its value is never read. */
 export interface MarkedParameter {
@@ -14,7 +15,7 @@ export interface MarkedParameter {
   readonly changedAt: number | null
 }
 
-/** The parameters below `/gpu-actions/` that bear the marks of a lease of the repository. @throws OutsideFault */
+/** The parameters below `tokenPath` that bear the marks of a lease of the repository. @throws OutsideFault */
 export async function markedParameters(clients: AwsClients, repository: string): Promise<readonly MarkedParameter[]> {
   const { region } = clients
   const ssm = clients.ssm()
@@ -25,7 +26,7 @@ export async function markedParameters(clients: AwsClients, repository: string):
       { client: ssm, pageSize: 50 },
       {
         ParameterFilters: [
-          { Key: 'Name', Option: 'BeginsWith', Values: ['/gpu-actions/'] },
+          { Key: 'Name', Option: 'BeginsWith', Values: [tokenPath] },
           { Key: `tag:${tagNames.repository}`, Values: [repository] },
         ],
       },

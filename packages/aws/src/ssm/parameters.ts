@@ -3,6 +3,12 @@ import { messageOf } from '@gpu-actions/action-kit/ports'
 import type { AwsClients } from '../clients.ts'
 import { calling, codeOf, outsideFault } from '../errors.ts'
 
+/** Where the one-time tokens of deployments are; policies name this path. */
+export const tokenPath = '/gpu-actions/'
+
+/** The parameter with the one-time token for a machine. @param place the run directory: its lease's id, or `host-<instance>` */
+export const tokenParameter = (place: string): string => `${tokenPath}${place}/onboarding-token`
+
 /** A secret on its way to a machine, which reads it with its own role. */
 export interface SecretParameter {
   /** Its path; only letters, digits, `.`, `-`, `_` and `/`. */
