@@ -1,10 +1,11 @@
-import { UserFault, type ActionContext } from '@gpu-actions/action-kit'
+import { UserFault, type ActionContext, type Records } from '@gpu-actions/action-kit'
 import { ec2Access, ec2Ending, isFinal, type AwsWorld, type Ec2Access } from '@gpu-actions/aws'
 import {
   attemptsRecord,
   endLease,
   leaseRecord,
   type EndingProvider,
+  type Lease,
   type Place,
   type Receipt,
   type Search,
@@ -68,13 +69,23 @@ export async function endLeases(
   return [...ended, ...unanswered]
 }
 
+/** One that cannot be read must not keep the machine alive: what it would have said is looked for, and is told. */
+const leaseIn = (records: Records): Promise<Lease | undefined> => leaseRecord.read(records).catch(() => undefined)
+
+/** A file that cannot be read is a trace of a lease all the same. */
+const isThere = (read: Promise<unknown>): Promise<boolean> =>
+  read.then(
+    record => record !== undefined,
+    () => true,
+  )
+
 /** The leases that have a record in this job's run directory. */
 export async function leasesOfJob(context: TeardownContext): Promise<readonly string[]> {
   const ids = await context.runDirectories.list()
   const leased = await Promise.all(
     ids.map(async id => {
       const records = context.runDirectories.open(id)
-      return (await attemptsRecord.read(records)) !== undefined || (await leaseRecord.read(records)) !== undefined
+      return (await isThere(attemptsRecord.read(records))) || (await isThere(leaseRecord.read(records)))
     }),
   )
   return ids.filter((_, index) => leased[index])
@@ -90,7 +101,7 @@ function remoteSearch(context: TeardownContext): Search | { readonly leaseId: st
 
 async function recordedRegion(context: TeardownContext, job: readonly string[]): Promise<string | undefined> {
   for (const id of job) {
-    const lease = await leaseRecord.read(context.runDirectories.open(id))
+    const lease = await leaseIn(context.runDirectories.open(id))
     if (lease?.places[0] !== undefined) return lease.places[0].region
   }
   return undefined
@@ -166,7 +177,7 @@ async function endOne(
   }
   try {
     // The records name account and places: whose credentials these are shows when those are tried.
-    const recorded = (await leaseRecord.read(records))?.places[0]?.account
+    const recorded = (await leaseIn(records))?.places[0]?.account
     if (recorded !== undefined) {
       const places = (inputs.awsRegion ?? []).map(region => ({ account: recorded, region }))
       return { leaseId, receipt: await endLease({ ...setting, places }) }

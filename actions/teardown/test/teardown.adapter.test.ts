@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { onDemandPrice, startOfflineCloud, type CloudState, type OfflineCloud } from '@gpu-actions/offline-cloud'
 import {
@@ -186,6 +188,17 @@ describe('teardown', () => {
     await fetch(`${cloud.url}/_offline/faults`, { method: 'DELETE' })
     expect((await job.main('teardown')).outputs['remaining']).toBe('0')
     expect(living(one)).toEqual([])
+  })
+
+  test('ends a lease whose records cannot be read, and those beside it, and says that nobody can prove it', async () => {
+    const [one, two] = [await provision(), await provision()]
+    for (const file of ['lease.json', 'attempts.json']) {
+      await writeFile(join(job.temp, 'gpu-actions', lease(one), file), '{ "schema": "gpu-actions/')
+    }
+    const step = await job.main('teardown')
+    expect(living(one, two)).toEqual([])
+    expect(step).toMatchObject({ exitCode: 1, outputs: { terminated: '2' } })
+    for (const file of ['lease.json', 'attempts.json']) expect(step.log).toContain(`${file} cannot be read`)
   })
 
   test('goes through throttling, server faults and a lost reply', async () => {
