@@ -1,4 +1,4 @@
-import { OutsideFault, type LateInput, type PostContext } from '@gpu-actions/action-kit'
+import { OutsideFault, type LateInput, type PostContext, type Records } from '@gpu-actions/action-kit'
 import { idTokens, missingOfLogin } from '@gpu-actions/aws'
 import { agentFile, clusterApi, parseAgentRecord, removeAgent, type AgentRecord } from '@gpu-actions/cluster-api'
 import { leaseRecord } from '@gpu-actions/lease'
@@ -8,10 +8,19 @@ import { journal } from './journal.ts'
 import type { DeployPorts } from './real-ports.ts'
 import type { DeployState } from './state.ts'
 
+/** What cannot be read says nothing, and must not keep anything from being ended. */
+async function agentIn(records: Records): Promise<AgentRecord | undefined> {
+  try {
+    const found = await records.read(agentFile)
+    return found === undefined ? undefined : parseAgentRecord(found)
+  } catch {
+    return undefined
+  }
+}
+
 /** Teardown leaves `deleted` in the run directory; apart from that the state is written first, and knows more. */
-async function latestOf(context: PostContext, state: DeployState): Promise<AgentRecord> {
-  const found = await context.runDirectories.open(state.place).read(agentFile)
-  const record = found === undefined ? undefined : parseAgentRecord(found)
+async function latestOf(records: Records, state: DeployState): Promise<AgentRecord> {
+  const record = await agentIn(records)
   // A later step on the same machine has a record of its own there.
   const isSame = record?.startedAt === state.record.startedAt && record.clusterName === state.record.clusterName
   return isSame && record.status === 'deleted' ? record : state.record
@@ -38,14 +47,14 @@ export async function endWhatIsLeft(
     log.info('Nothing was registered, nothing to end.')
     return
   }
-  const record = await latestOf(context, state)
+  const records = context.runDirectories.open(state.place)
+  const record = await latestOf(records, state)
   if (record.clusterId !== null) mask(record.clusterId)
   if (isEnded(record)) {
     log.info(`Cluster ${record.clusterName} has ended already.`)
     return
   }
-  const records = context.runDirectories.open(state.place)
-  const lease = record.leaseId === null ? undefined : await leaseRecord.read(records)
+  const lease = record.leaseId === null ? undefined : await leaseRecord.read(records).catch(() => undefined)
   if (lease?.onJobEnd === 'keep' && record.status === 'active' && record.token === null) {
     log.notice(
       `Cluster ${record.clusterName} is kept with its lease, as on-job-end asks. Teardown with lease-id ${lease.id} ends the machine; in another job it does not know the cluster, which ends by its name in the dashboard of ${record.apiHost}, or by cluster-id and api-base.`,

@@ -218,6 +218,18 @@ needsPython('deploy-agent', () => {
     expect(cloud.state().parameters).toEqual([])
   })
 
+  test('post ends cluster and parameter although the records of the run directory cannot be read', async () => {
+    const step = await rig.main()
+    expect(step.exitCode).toBe(0)
+    const folder = join(rig.job.temp, 'gpu-actions', rig.leaseId)
+    const lease = await readFile(join(folder, 'lease.json'), 'utf8')
+    for (const file of ['agent.json', 'lease.json']) await writeFile(join(folder, file), '{ "schema": "gpu-')
+    const post = await rig.post(step)
+    await writeFile(join(folder, 'lease.json'), lease)
+    expect(post).toMatchObject({ exitCode: 0 })
+    expect(living()).toEqual([])
+  })
+
   test('keeps the cluster of a lease that is kept', async () => {
     const step = await rig.main()
     const file = `${rig.job.temp}/gpu-actions/${rig.leaseId}/lease.json`
