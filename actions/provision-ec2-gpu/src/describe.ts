@@ -1,8 +1,8 @@
 import {
   describeOutcome,
   formatUsd,
-  mayHaveMachine,
   words,
+  worthTelling,
   type Attempt,
   type Lease,
   type Machine,
@@ -10,20 +10,12 @@ import {
 } from '@gpu-actions/lease'
 import { cell } from './describe-plan.ts'
 
-/** Attempts in the table; a wait for capacity makes hundreds that are all alike, and the record has them all. */
+/** Attempts in the table; a wait for capacity makes hundreds that are all alike. */
 const told = 40
-
-/** The first and the last ones, and every one that may have a machine. */
-function worthTelling(attempts: readonly Attempt[]): readonly Attempt[] {
-  if (attempts.length <= told) return attempts
-  return attempts.filter(
-    (attempt, index) => index < told / 2 || index >= attempts.length - told / 2 || mayHaveMachine(attempt),
-  )
-}
 
 /** The attempts as Markdown. */
 export function attemptTable(attempts: readonly Attempt[]): string {
-  const chosen = worthTelling(attempts)
+  const chosen = worthTelling(attempts, told)
   const rows = chosen.map(attempt => {
     const { outcome } = attempt
     const said = outcome === null ? 'no answer was recorded' : describeOutcome(outcome)
@@ -38,7 +30,10 @@ export function attemptTable(attempts: readonly Attempt[]): string {
     ...rows,
     '',
     ...(chosen.length < attempts.length
-      ? [`${attempts.length - chosen.length} more attempts are in attempts.json.`, '']
+      ? [
+          `${attempts.length - chosen.length} more attempts, which were refused, are not shown; attempts.json has more.`,
+          '',
+        ]
       : []),
   ].join('\n')
 }

@@ -1,5 +1,6 @@
 import { formatDuration, runUrl } from '@gpu-actions/action-kit'
 import {
+  attemptsOf,
   attemptsRecord,
   createLauncher,
   formatUsd,
@@ -31,15 +32,17 @@ async function save(work: Work, changes: Partial<Lease>, attempts = work.attempt
   const expiresAt = attempts.at(-1)?.expiresAt
   work.lease = { ...work.lease, ...(expiresAt == null ? {} : { expiresAt }), ...changes }
   work.attempts = attempts
-  const record = { schema: 'gpu-actions/attempts@1', leaseId: work.lease.id, attempts } as const
   // Each save appends to the state's file: refusals, which leave nothing to end, would fill it while capacity is waited for.
   provisionState.save({
     lease: work.lease,
-    attempts: { ...record, attempts: attempts.filter(mayHaveMachine) },
+    attempts: attemptsOf(work.lease.id, attempts.filter(mayHaveMachine)),
     succeeded,
   })
   const records = runDirectories.open(work.lease.id)
-  await Promise.all([leaseRecord.write(records, work.lease), attemptsRecord.write(records, record)])
+  await Promise.all([
+    leaseRecord.write(records, work.lease),
+    attemptsRecord.write(records, attemptsOf(work.lease.id, attempts)),
+  ])
 }
 
 /** Launches the first offer that can be had and waits for its machine. @throws what made it impossible */

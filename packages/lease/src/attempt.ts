@@ -2,7 +2,7 @@ import { messageOf, type Clock, type Log } from '@gpu-actions/action-kit/ports'
 import type { LaunchLimits } from './launch-limits.ts'
 import type { Pace } from './launch-pace.ts'
 import type { Intent, LaunchingProvider } from './provider.ts'
-import type { Attempt, LaunchOutcome, Offer, Owner } from './records.ts'
+import type { Attempt, Attempts, LaunchOutcome, Offer, Owner } from './records.ts'
 
 /** What one attempt needs. */
 export interface Attempting {
@@ -27,6 +27,27 @@ export interface Attempting {
  */
 export const mayHaveMachine = ({ outcome, calls, lostCalls }: Attempt): boolean =>
   outcome?.kind !== 'refused' || (lostCalls === undefined ? calls > 1 : lostCalls > 0)
+
+/**
+ * The first and the last ones, and every one that may have a machine: hours of waiting for capacity make tens of
+ * thousands of refusals that are all alike.
+ * @param most so many, and beside them only what may have a machine
+ */
+export function worthTelling(attempts: readonly Attempt[], most: number): readonly Attempt[] {
+  if (attempts.length <= most) return attempts
+  const [first, last] = [Math.ceil(most / 2), attempts.length - Math.floor(most / 2)]
+  return attempts.filter((attempt, index) => index < first || index >= last || mayHaveMachine(attempt))
+}
+
+/** Attempts in the record: it is written anew before and after each call, and travels with the evidence. */
+const mostRecorded = 200
+
+/** The record of a lease's attempts, of a size that does not grow with the wait. */
+export function attemptsOf(leaseId: string, attempts: readonly Attempt[]): Attempts {
+  const told = worthTelling(attempts, mostRecorded)
+  const untold = attempts.length - told.length
+  return { schema: 'gpu-actions/attempts@1', leaseId, attempts: told, ...(untold === 0 ? {} : { untold }) }
+}
 
 /**
  * One attempt: the intent is on disk before the call; the call is repeated with the same token while nobody knows its

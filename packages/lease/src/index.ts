@@ -1,4 +1,4 @@
-export { mayHaveMachine } from './attempt.ts'
+export { attemptsOf, mayHaveMachine, worthTelling } from './attempt.ts'
 export { leftAdvice, leftLine, receiptMarkdown, receiptSentences } from './describe-receipt.ts'
 export { earlierReceipt, endLease, provenEnd, type EndLease } from './end-lease.ts'
 export { clientToken, isLeaseId, leaseIdAtEnd, newLeaseId, offerKey } from './identity.ts'

@@ -155,6 +155,8 @@ export const attemptsSchema = object({
   schema: v.literal('gpu-actions/attempts@1'),
   leaseId: v.string(),
   attempts: list(attemptSchema),
+  /** Refusals from the middle of a long wait that are not listed, none of which has a machine; absent without any. */
+  untold: v.exactOptional(count),
 })
 
 const leftSchema = object({
