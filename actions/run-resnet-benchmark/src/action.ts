@@ -1,5 +1,5 @@
 import { defineAction, input, roleToAssume } from '@gpu-actions/action-kit'
-import { memoryFormats, modes, precisions, profileNames } from '@gpu-actions/benchmark/words'
+import { memoryFormats, modes, precisions, preflightNeeds, profileNames } from '@gpu-actions/benchmark/words'
 import { faultsOfHost, hostIdsGiven, type HostGiven } from './host-faults.ts'
 
 /**
@@ -115,6 +115,11 @@ export const action = defineAction({
       pattern: /^(image|\d+\.\d+\.\d+)$/,
       must: 'image, or a version such as 2.9.1',
     }),
+    preflight: input.oneOf(['profile', ...preflightNeeds], {
+      about:
+        "Checks of the host before anything is timed: numbers, speeds of memory and links, errors of GPU and driver, other processes. `warn` tells what failed and measures all the same; `require` fails instead. `profile`: `off` for `quick`, `warn` for the others; `full` also runs the makers' own diagnoses where they are installed.",
+      fallback: 'profile',
+    }),
     timeout: input.duration({
       about:
         'Time limit of the run on the host; then it is killed with everything that it started. For a job: how long to wait for its end.',
@@ -187,6 +192,7 @@ interface Given extends HostGiven {
   readonly compile: boolean
   readonly gpus: string
   readonly profile: string
+  readonly preflight: string
 }
 
 const login = (given: Given) => ({
@@ -211,6 +217,7 @@ function faultsOfCluster(given: Given): readonly string[] {
     compile: given.compile,
     gpus: given.gpus !== '1',
     profile: given.profile !== 'standard',
+    preflight: given.preflight !== 'profile',
   }).flatMap(([id, isSet]) => (isSet ? [id] : []))
   return [
     ...missingOf({ 'cluster-id': given.clusterId, 'api-base': given.apiBase }).map(

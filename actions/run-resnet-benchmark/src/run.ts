@@ -3,6 +3,7 @@ import type { ActionContext, Records } from '@gpu-actions/action-kit'
 import {
   formatThroughput,
   furtherRuns,
+  preflightOf,
   runBenchmark,
   sizesOf,
   type BenchmarkWish,
@@ -21,7 +22,9 @@ type Context = ActionContext<BenchmarkAction['inputs'], BenchmarkAction['outputs
  * @throws UserFault, OutsideFault or Cancelled when the run did not complete
  */
 export async function run(
-  context: Pick<Context, 'inputs' | 'runDirectories' | 'log' | 'clock' | 'signal' | 'setOutput'>,
+  context: Pick<Context, 'inputs' | 'runDirectories' | 'log' | 'clock' | 'signal' | 'setOutput'> & {
+    readonly run?: Pick<Context['run'], 'sha'>
+  },
   { host, takenBack }: Pick<OpenedHost, 'host' | 'takenBack'>,
   program: Uint8Array,
 ): Promise<void> {
@@ -29,7 +32,7 @@ export async function run(
   const place = await placeOf(inputs, context.runDirectories)
   const records = context.runDirectories.open(place.id)
   const ports = { clock, log, records, signal, ...(takenBack === undefined ? {} : { takenBack }) }
-  const wish = wishOf(inputs)
+  const wish = wishOf(inputs, context.run?.sha)
   const { result, fault } = await runBenchmark(host, program, wish, ports, place)
   await records.write('result.json', result)
   await noteUse(records, result)
@@ -46,7 +49,10 @@ export async function run(
   tell(result, log)
   for (const { name, asked } of furtherRuns(inputs.profile, wish)) {
     log.info(`Profile ${inputs.profile}: now ${name}`)
-    const further = await runBenchmark(host, program, { ...wish, ...asked }, ports, place)
+    const further = await runBenchmark(host, program, { ...wish, ...asked, preflight: undefined }, ports, {
+      ...place,
+      telemetryLog: `telemetry-${name}.csv`,
+    })
     await records.write(`result-${name}.json`, further.result)
     await noteUse(records, further.result)
     if (further.fault !== null) throw further.fault
@@ -60,7 +66,7 @@ async function noteUse(records: Records, { blocks, startedAt, endedAt }: Result)
 }
 
 /** What the inputs ask for; sizes that they leave open are the profile's. */
-function wishOf(inputs: Context['inputs']): BenchmarkWish {
+function wishOf(inputs: Context['inputs'], sha: string | undefined): BenchmarkWish {
   const { epochs, stepsPerEpoch, batchSize, imageSize } = inputs
   const { sizes, onCpu } = sizesOf(inputs.profile, { epochs, stepsPerEpoch, batchSize, imageSize })
   return {
@@ -72,6 +78,8 @@ function wishOf(inputs: Context['inputs']): BenchmarkWish {
     compile: inputs.compile,
     gpus: inputs.gpus === 'all' ? 'all' : Number(inputs.gpus),
     allowCpu: inputs.allowCpu,
+    commit: /^[0-9a-f]{40,64}$/.test(sha ?? '') ? sha : undefined,
+    preflight: preflightOf(inputs.profile, inputs.preflight),
     python: inputs.python,
     pytorch: inputs.pytorch === 'image' ? undefined : inputs.pytorch,
     timeoutMs: inputs.timeout,

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { readInputs, runDirectories, systemClock, UserFault, type Log } from '@gpu-actions/action-kit'
-import { parseResult } from '@gpu-actions/benchmark'
+import { environmentKey, parseResult } from '@gpu-actions/benchmark'
 import { startSshServer } from '../../../packages/host/test/ssh-server.ts'
 import { needsSshServer, withSshServer } from '../../../packages/host/test/with-ssh-server.ts'
 import { action } from '../src/action.ts'
@@ -35,6 +35,7 @@ const tiny = {
   'batch-size': '2',
   'steps-per-epoch': '5',
   'allow-cpu': 'true',
+  preflight: 'off',
 }
 
 interface Where {
@@ -123,6 +124,48 @@ needsPython('the benchmark on this machine, with real PyTorch ($GPU_ACTIONS_PYTH
       expect(said.notices[0]).toContain('images/s')
       expect(said.info.some(line => line.startsWith('Block 5 of 5'))).toBe(true)
       expect(await readFile(join(place, 'logs', 'benchmark.log'), 'utf8')).toContain('"event":"result"')
+      expect(result.telemetry).toMatchObject({ intervalSeconds: 1, csvTruncated: false })
+      expect(await readFile(join(place, 'logs', 'telemetry.csv'), 'utf8')).toMatch(/^at,timed,gpu,/)
+    },
+    deadlineMs,
+  )
+
+  test(
+    'has all that makes it comparable where a key looks for it',
+    async () => {
+      const { result } = await measure({ profile: 'quick' })
+      const { fields } = environmentKey(result)
+      const known = Object.entries(fields).flatMap(([name, value]) => (value === null ? [] : [name]))
+      expect(known).toEqual(
+        expect.arrayContaining(['workload', 'mode', 'batchSize', 'precision', 'gpus', 'backend', 'torch', 'cpuModel']),
+      )
+      expect(known).toContain('env.OMP_NUM_THREADS')
+      if (result.backend === 'cpu') expect(known).toContain('cpuThreads')
+    },
+    deadlineMs,
+  )
+
+  test(
+    'is checked first unless its profile is quick; what cannot be checked is skipped, and speeds are on record',
+    async () => {
+      const { result, said, place } = await measure({ preflight: 'require' })
+      expect(result.status).toBe('completed')
+      expect(result.preflight).toMatchObject({ level: 'quick', status: 'pass' })
+      expect(result.preflight?.checks).toContainEqual(expect.objectContaining({ name: 'numbers', status: 'pass' }))
+      expect(result.preflight?.measured.memoryBytesPerSecond).toBeGreaterThan(1e8)
+      expect(said.info.some(line => line.startsWith('Preflight: pass ('))).toBe(true)
+      expect(await readFile(join(place, 'logs', 'preflight.log'), 'utf8')).toContain('"event":"preflight"')
+    },
+    deadlineMs,
+  )
+
+  test(
+    'is not timed where a check fails and none may',
+    async () => {
+      const { failure, result } = await measure({ preflight: 'require', 'allow-cpu': 'false' })
+      if (result.device !== null) return
+      expect(String(failure)).toContain('is not fit to be measured')
+      expect(result).toMatchObject({ status: 'failed', blocks: [], preflight: { status: 'fail' } })
     },
     deadlineMs,
   )

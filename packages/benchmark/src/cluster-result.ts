@@ -68,6 +68,8 @@ export function resultOfJob(frame: JobFrame): Result {
       images: null,
       peakMemoryBytes: null,
     },
+    preflight: null,
+    telemetry: null,
     interrupted: null,
     notices: { throttled: [], xids: [] },
     validity: completed

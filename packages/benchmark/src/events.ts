@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { spotNoticeEntries, telemetryEntries, throttledEntries, words, xidEntries } from './notices.ts'
+import { checkEntries, preflightEntries } from './preflight.ts'
 import {
   actualSchema,
   aloneSchema,
@@ -15,6 +16,7 @@ import {
   sanitySchema,
   warmupSchema,
 } from './raw.ts'
+import { telemetrySchema } from './telemetry.ts'
 
 const seconds = v.nullable(v.pipe(v.number(), v.minValue(0)))
 const halving = { from: count, to: count }
@@ -63,6 +65,8 @@ const eventSchema = v.variant('event', [
     firstStep: later(firstStepSchema),
     sanity: later(sanitySchema),
     warmup: warmupSchema,
+    // One that cannot be read costs no result.
+    telemetry: v.fallback(later(telemetrySchema), null),
     alone: later(aloneSchema),
     ranks: later(list(rankSchema)),
     blocks: v.pipe(v.array(blockSchema), v.minLength(1)),
@@ -90,6 +94,8 @@ const eventSchema = v.variant('event', [
   v.object({ event: v.literal('throttled'), ...throttledEntries }),
   v.object({ event: v.literal('xid'), ...xidEntries }),
   v.object({ event: v.literal('spot-notice'), ...spotNoticeEntries }),
+  v.object({ event: v.literal('preflight-check'), ...checkEntries }),
+  v.object({ event: v.literal('preflight'), ...preflightEntries }),
   v.object({ event: v.literal('error'), kind: words, message: words, faults: v.array(words) }),
 ])
 

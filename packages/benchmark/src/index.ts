@@ -23,11 +23,23 @@ export {
   type Status,
 } from './result.ts'
 export { differenceOf, throughputPairs } from './paired.ts'
-export { furtherRuns, profiles, sizesOf, type FurtherRun, type Profile, type ProfileName } from './profiles.ts'
-export { runBenchmark, type BenchmarkPorts, type BenchmarkRun } from './run-benchmark.ts'
+export {
+  furtherRuns,
+  preflightOf,
+  profiles,
+  sizesOf,
+  type FurtherRun,
+  type Profile,
+  type ProfileName,
+} from './profiles.ts'
+export { runBenchmark, type BenchmarkRun } from './run-benchmark.ts'
+export type { BenchmarkPorts } from './ports.ts'
 export { blockThroughput, medianWithInterval, minimumBlocks, seededRandom, type Interval } from './statistics.ts'
 export { buildArguments, type BenchmarkWish, type Sizes } from './wish.ts'
-export { memoryFormats, modes, precisions, profileNames } from './words.ts'
+export { memoryFormats, modes, precisions, preflightLevels, preflightNeeds, profileNames } from './words.ts'
+export { checkWords, type Check, type Preflight, type PreflightWish } from './preflight.ts'
+export { ratioInputsOf, ratiosOfResult } from './ratios/from-result.ts'
+export type { Telemetry } from './telemetry.ts'
 export { changePoints, type ChangePoint } from './statistics/change-points.ts'
 export { twoModes, type TwoModes } from './statistics/modes.ts'
 export { pairedDifference, type Pair, type PairedDifference } from './statistics/paired.ts'

@@ -5,6 +5,7 @@ import { doubtsOfRecord } from './doubts.ts'
 import type { EventOf } from './events.ts'
 import { metricsOf } from './judge.ts'
 import type { Interruption } from './notices.ts'
+import type { Preflight } from './preflight.ts'
 import { askedSchema, type Block, type Result, type Status } from './result.ts'
 import { scalingOf } from './scaling.ts'
 import type { Told } from './told.ts'
@@ -133,6 +134,7 @@ export interface Frame {
   readonly programAt: number | null
   readonly endedAt: number
   readonly interruption: Interruption | null
+  readonly preflight: Preflight | null
 }
 
 /** The record of a run, whatever became of it. */
@@ -175,6 +177,8 @@ export function resultOf(frame: Frame, told: Told, ending: Ending): Result {
       durationSeconds: result?.durationSeconds ?? null,
       peakMemoryBytes: result?.peakMemoryBytes ?? null,
     }),
+    preflight: frame.preflight,
+    telemetry: result?.telemetry ?? null,
     interrupted: frame.interruption,
     notices: {
       throttled: told.throttled.map(({ event: _event, ...notice }) => notice),

@@ -1,6 +1,7 @@
+import type { PreflightWish } from './preflight.ts'
 import type { Asked } from './result.ts'
 import type { Sizes } from './wish.ts'
-import type { profileNames } from './words.ts'
+import type { preflightNeeds, profileNames } from './words.ts'
 
 export type ProfileName = (typeof profileNames)[number]
 
@@ -19,6 +20,8 @@ export interface Profile {
   readonly sizes: Sizes
   /** In place of those where `allow-cpu` lets the CPU be measured: its steps take a hundred times as long. */
   readonly onCpu: Sizes
+  /** What is checked first where nothing is asked for. */
+  readonly preflight: { readonly need: (typeof preflightNeeds)[number]; readonly level: PreflightWish['level'] }
   readonly further: readonly FurtherRun[]
 }
 
@@ -36,12 +39,14 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
       'Smoke: it shows that the machine trains, and at about which speed. Too short for a history; use it for no comparison.',
     sizes: { epochs: 1, stepsPerEpoch: 50, batchSize: 128, imageSize: 224 },
     onCpu: { epochs: 1, stepsPerEpoch: 10, batchSize: 4, imageSize: 64 },
+    preflight: { need: 'off', level: 'quick' },
     further: [],
   },
   standard: {
     about: 'The protocol: ten blocks of twenty steps of training.',
     verdict: 'A history of hosts, and a comparison with it. On a CPU it shows the way only: runs differ by 6 % there.',
     ...protocol,
+    preflight: { need: 'warn', level: 'quick' },
     further: [],
   },
   full: {
@@ -49,6 +54,7 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
     verdict:
       'As `standard`, for the first run. The others are histories of their own: their environment keys differ by mode and compile.',
     ...protocol,
+    preflight: { need: 'warn', level: 'all' },
     further: [
       { name: 'compiled', asked: { compile: true } },
       { name: 'inference', asked: { mode: 'inference' } },
@@ -68,6 +74,19 @@ export function sizesOf(
   const explicit = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
   const small = Object.fromEntries(Object.entries(onCpu).filter(([size]) => !(size in explicit)))
   return { sizes: { ...sizes, ...explicit }, onCpu: small }
+}
+
+/**
+ * What is checked before the first run of a profile.
+ * @param asked `profile` takes the profile's own
+ */
+export function preflightOf(
+  name: ProfileName,
+  asked: (typeof preflightNeeds)[number] | 'profile',
+): PreflightWish | undefined {
+  const { need, level } = profiles[name].preflight
+  const wanted = asked === 'profile' ? need : asked
+  return wanted === 'off' ? undefined : { need: wanted, level }
 }
 
 /** The further runs of a profile, without one that would repeat the first. */

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { interruptionSchema, noticesSchema } from './notices.ts'
+import { preflightLater } from './preflight.ts'
 import {
   actualSchema,
   aloneSchema,
@@ -14,6 +15,7 @@ import {
   sanitySchema,
   warmupSchema,
 } from './raw.ts'
+import { telemetrySchema } from './telemetry.ts'
 import { memoryFormats, modes, precisions } from './words.ts'
 
 export type { Actual, Block } from './raw.ts'
@@ -141,6 +143,10 @@ export const resultSchema = object({
   /** Batches that did not fit into memory, in order. */
   batchHalvings: list(object({ from: count, to: count })),
   metrics: metricsSchema,
+  /** What was checked before the run; null when nothing was, or when it came to no end. */
+  preflight: preflightLater,
+  /** null when it was off, or ended early. */
+  telemetry: later(telemetrySchema),
   /** The notice, or the reason of the machine's end, that a spot machine is taken back; null without one. */
   interrupted: later(interruptionSchema),
   /** What the host said of itself meanwhile. */
@@ -152,7 +158,7 @@ export const resultSchema = object({
   validity: object({ valid: v.nullable(v.boolean()), reasons: list(v.string()) }),
   /** Why there is no result, and what to do; null for a completed run. */
   error: v.nullable(v.string()),
-  /** Seconds until the program was started: finding Python, installing PyTorch, upload. null when it never was. */
+  /** Seconds until the program was started: finding Python, installing PyTorch, upload, preflight. null when it never was. */
   setupSeconds: measured,
   startedAt: instant,
   endedAt: instant,

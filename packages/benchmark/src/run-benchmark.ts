@@ -1,27 +1,19 @@
-import { messageOf, type Clock, type Log, type Records } from '@gpu-actions/action-kit/ports'
-import { quote, type Host, type JobEnd, type RunningJob } from '@gpu-actions/host'
+import { messageOf } from '@gpu-actions/action-kit/ports'
+import { quote, type Host, type RunningJob } from '@gpu-actions/host'
+import { bringHome } from './bring-home.ts'
+import { checkFirst } from './check-first.ts'
 import { lineReader, type Line } from './events.ts'
 import { installTorch } from './install.ts'
 import type { Interruption } from './notices.ts'
 import { endingOf, interruptedEnding, resultOf, type Ending } from './outcome.ts'
+import { followToItsEnd, keep, programEnvironment, programName, telemetryName } from './jobs.ts'
+import type { BenchmarkPorts } from './ports.ts'
 import { alarmTeller, progressTeller } from './progress.ts'
+import { unfitFault, type Preflight } from './preflight.ts'
 import { prepareWorkplace, type Workplace } from './python.ts'
 import type { Result } from './result.ts'
 import { hear, hearText, nothingTold, type Told } from './told.ts'
 import { buildArguments, type BenchmarkWish } from './wish.ts'
-
-export interface BenchmarkPorts {
-  readonly clock: Clock
-  readonly log: Log
-  readonly records: Pick<Records, 'appendLog'>
-  /** Aborts when the run is to be cancelled. */
-  readonly signal: AbortSignal
-  /**
-   * Whether the cloud took the machine back, asked when a run did not complete and its host had heard of nothing: the
-   * code of the machine's `StateReason` (such as `Server.SpotInstanceTermination`), or null.
-   */
-  readonly takenBack?: () => Promise<string | null>
-}
 
 /** A run and, unless it completed, whose fault that was. */
 export interface BenchmarkRun {
@@ -33,38 +25,54 @@ export interface BenchmarkRun {
 const logName = 'benchmark.log'
 const installLogName = 'pytorch.log'
 
-/** A cancelled job has seconds to live: what has not ended by then is left to the job's own time limit. */
-const cancelPatienceMs = 5_000
 const tidyPatienceMs = 15_000
 
 /**
  * Runs the benchmark on a host from beginning to end, with live progress in the log.
  * Never rejects: a run that failed, too, is a result, with the blocks it had measured.
  * @param program the host programs, a zipapp
- * @param place the lease that the host belongs to
+ * @param place the lease that the host belongs to, and how the table of telemetry is called below `logs/`
  */
 export async function runBenchmark(
   host: Host,
   program: Uint8Array,
   wish: BenchmarkWish,
   ports: BenchmarkPorts,
-  place: { readonly leaseId: string | null } = { leaseId: null },
+  place: { readonly leaseId: string | null; readonly telemetryLog?: string } = { leaseId: null },
 ): Promise<BenchmarkRun> {
   const startedAt = ports.clock.now()
   const listener = listen(ports)
   let programAt: number | null = null
+  let preflight: Preflight | null = null
   const finish = async (found: Ending): Promise<BenchmarkRun> => {
     const endedAt = ports.clock.now()
     const interruption = await interruptionOf(found, listener.told(), ports)
     const ending = interruptedEnding(found, interruption, host.name)
-    const frame = { wish, host: host.name, leaseId: place.leaseId, startedAt, programAt, endedAt, interruption }
+    const frame = {
+      wish,
+      host: host.name,
+      leaseId: place.leaseId,
+      startedAt,
+      programAt,
+      endedAt,
+      interruption,
+      preflight,
+    }
     return { result: resultOf(frame, listener.told(), ending), fault: ending.fault }
   }
   try {
     const end = await inWorkplace(host, wish, ports, async workplace => {
-      const job = await startProgram(host, program, wish, ports, workplace)
+      await host.upload(`${workplace.folder}/${programName}`, program)
+      if (wish.preflight !== undefined) {
+        preflight = await checkFirst(host, wish, wish.preflight, ports, workplace)
+        const unfit = unfitFault(preflight, wish.preflight.need, host.name)
+        if (unfit !== null) throw unfit
+      }
+      const job = await startProgram(host, wish, ports, workplace)
       programAt = ports.clock.now()
-      return followToItsEnd(job, ports, listener.hear)
+      const ended = await followToItsEnd(job, ports, listener.hear)
+      if (ended.how !== 'lost') await bringHome(host, workplace, ports, place.telemetryLog ?? telemetryName)
+      return ended
     })
     await listener.end()
     return await finish(endingOf(end, listener.told(), wish, host.name))
@@ -122,42 +130,24 @@ async function inWorkplace<T>(
 
 async function startProgram(
   host: Host,
-  program: Uint8Array,
   wish: BenchmarkWish,
   { log, signal }: BenchmarkPorts,
   { python, folder }: Workplace,
 ): Promise<RunningJob> {
-  const path = `${folder}/programs.pyz`
-  await host.upload(path, program)
   signal.throwIfAborted()
   log.info(`Starting the benchmark with ${python}`)
   return host.start({
     name: 'resnet50',
-    command: [python, path, ...buildArguments(wish)],
-    environment: { PYTHONUNBUFFERED: '1', PYTHONDONTWRITEBYTECODE: '1' },
+    command: [
+      python,
+      `${folder}/${programName}`,
+      ...buildArguments(wish),
+      '--telemetry-csv',
+      `${folder}/${telemetryName}`,
+    ],
+    environment: programEnvironment,
     timeoutMs: wish.timeoutMs,
   })
-}
-
-/** Follows a job; when that ends early, because of a cancel or a failure, the job is ended too. */
-async function followToItsEnd(job: RunningJob, ports: BenchmarkPorts, hear: (text: string) => void): Promise<JobEnd> {
-  const { clock, log, signal } = ports
-  try {
-    return await job.follow(hear, { signal })
-  } catch (thrown) {
-    if (!signal.aborted) log.warning('The job on the host is out of sight: ending it')
-    const waiting = new AbortController()
-    const late = clock.sleep(cancelPatienceMs, waiting.signal).then(
-      () => log.warning('The job on the host has not ended yet; its own time limit ends it'),
-      () => undefined,
-    )
-    const ended = job
-      .cancel()
-      .catch((error: unknown) => log.warning(`Ending the job on the host failed: ${messageOf(error)}`))
-      .finally(() => waiting.abort())
-    await Promise.race([ended, late])
-    throw thrown
-  }
 }
 
 /** Removes the folder on the host; what is left there harms nobody, so a failure is only told. */
@@ -174,19 +164,6 @@ interface Listener {
   told(): Told
   /** Takes the last torn line and waits until the log file is written. */
   end(): Promise<void>
-}
-
-/** Appends to a log file in order, without making whoever writes wait. */
-function keep({ log, records }: BenchmarkPorts, name: string) {
-  let written: Promise<void> = Promise.resolve()
-  return {
-    write(text: string): void {
-      written = written
-        .then(() => records.appendLog(name, text))
-        .catch((error: unknown) => log.warning(`${name} is not whole: ${messageOf(error)}`))
-    },
-    end: (): Promise<void> => written,
-  }
 }
 
 /** Keeps the raw output, tells the progress, shows what else the host prints as untrusted text. */

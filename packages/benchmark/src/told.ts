@@ -73,6 +73,8 @@ export function hear(told: Told, event: BenchmarkEvent): Told {
     case 'warmup':
     case 'sanity':
     case 'telemetry':
+    case 'preflight-check':
+    case 'preflight':
     case 'variant':
     case 'pair':
     case 'paired-result':

@@ -1,3 +1,4 @@
+import type { PreflightWish } from './preflight.ts'
 import type { Asked } from './result.ts'
 
 /** How much is measured. */
@@ -9,6 +10,10 @@ export interface BenchmarkWish extends Asked {
   readonly python?: string | undefined
   /** Sizes in place of those above where the CPU is measured. */
   readonly onCpu?: Partial<Sizes> | undefined
+  /** What is checked before the run; undefined: nothing. */
+  readonly preflight?: PreflightWish | undefined
+  /** The commit that is measured, for the record. */
+  readonly commit?: string | undefined
   /** A version of PyTorch to install first; undefined: what the host has. */
   readonly pytorch?: string | undefined
   /** Limit of the whole run on the host, in milliseconds. */
@@ -29,7 +34,11 @@ const sizesInWords = (sizes: Partial<Sizes>): string =>
     .join(',')
 
 /** The arguments of the host program. */
-export function buildArguments({ onCpu = {}, ...asked }: Asked & Pick<BenchmarkWish, 'onCpu'>): readonly string[] {
+export function buildArguments({
+  onCpu = {},
+  commit,
+  ...asked
+}: Asked & Pick<BenchmarkWish, 'onCpu' | 'commit'>): readonly string[] {
   const small = sizesInWords(onCpu)
   return [
     'resnet50',
@@ -40,6 +49,7 @@ export function buildArguments({ onCpu = {}, ...asked }: Asked & Pick<BenchmarkW
       'memory-format': asked.memoryFormat,
       gpus: asked.gpus,
     }).flatMap(([name, value]) => [`--${name}`, String(value)]),
+    ...(commit === undefined ? [] : ['--commit', commit]),
     ...(asked.compile ? ['--compile'] : []),
     ...(asked.allowCpu ? ['--allow-cpu', ...(small === '' ? [] : ['--on-cpu', small])] : []),
   ]

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { furtherRuns, profiles, sizesOf } from '../src/profiles.ts'
+import { furtherRuns, preflightOf, profiles, sizesOf } from '../src/profiles.ts'
 import { buildArguments } from '../src/wish.ts'
 import { profileNames } from '../src/words.ts'
 
@@ -27,6 +27,14 @@ describe('a profile', () => {
         expect(epochs * stepsPerEpoch).toBeGreaterThanOrEqual(10)
       }
     }
+  })
+
+  test('checks the host first unless it is quick; what is asked for goes before', () => {
+    expect(preflightOf('quick', 'profile')).toBeUndefined()
+    expect(preflightOf('standard', 'profile')).toEqual({ need: 'warn', level: 'quick' })
+    expect(preflightOf('full', 'profile')).toEqual({ need: 'warn', level: 'all' })
+    expect(preflightOf('full', 'off')).toBeUndefined()
+    expect(preflightOf('quick', 'require')).toEqual({ need: 'require', level: 'quick' })
   })
 
   test('that is full compiles and infers, and repeats nothing', () => {

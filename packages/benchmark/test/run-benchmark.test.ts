@@ -15,6 +15,7 @@ import {
   twoRanks,
   warmup,
   wholeRun,
+  withTelemetry,
   xid,
 } from './told.ts'
 
@@ -40,6 +41,11 @@ interface Scene {
   readonly end?: JobEnd
   /** How the installation of PyTorch ends. */
   readonly installed?: JobEnd
+  /** What the preflight prints, and how it ends. */
+  readonly preflight?: string
+  readonly preflightEnd?: JobEnd
+  /** The table of telemetry, as it lies on the host; without it there is none. */
+  readonly table?: string
   /** Runs in place of following the job. */
   readonly follow?: (cancel: AbortController) => Promise<JobEnd>
   readonly wish?: Partial<BenchmarkWish>
@@ -52,6 +58,7 @@ interface Scene {
 async function play(scene: Scene) {
   const cancel = new AbortController()
   const seen = { scripts: [] as string[], uploads: [] as string[], jobs: [] as HostJob[], cancelled: 0 }
+  const logs: Record<string, string> = {}
   const said = { info: [] as string[], warnings: [] as string[], untrusted: [] as string[] }
   let log = ''
   const running = {
@@ -60,6 +67,10 @@ async function play(scene: Scene) {
       if (seen.jobs.at(-1)?.name === 'install-pytorch') {
         onOutput('Downloading torch (800 MiB)\n')
         return scene.installed ?? ({ how: 'exited', exitCode: 0 } as const)
+      }
+      if (seen.jobs.at(-1)?.name === 'preflight') {
+        onOutput(scene.preflight ?? '')
+        return scene.preflightEnd ?? ({ how: 'exited', exitCode: 0 } as const)
       }
       onOutput(scene.output ?? lines(wholeRun))
       if (scene.follow !== undefined) return scene.follow(cancel)
@@ -79,10 +90,17 @@ async function play(scene: Scene) {
     },
     job: () => running,
     upload: async path => void seen.uploads.push(path),
-    download: async () => new Uint8Array(),
+    download: async path => {
+      if (scene.table === undefined) throw new Error(`there is no ${path}`)
+      return new TextEncoder().encode(scene.table)
+    },
   }
   let now = Date.UTC(2026, 10, 3)
-  const clock: Clock = { now: () => (now += 1000), random: () => 0.5, sleep: async () => undefined }
+  const clock: Clock = {
+    now: () => (now += 1000),
+    random: () => 0.5,
+    sleep: () => new Promise(resolve => setTimeout(resolve, 50)),
+  }
   const ignore = (): void => undefined
   const logPort: Log = {
     debug: ignore,
@@ -93,7 +111,12 @@ async function play(scene: Scene) {
     group: (_, work) => work(),
     untrusted: text => void said.untrusted.push(text),
   }
-  const appendLog = scene.appendLog ?? (async (_: string, text: string) => void (log += text))
+  const appendLog =
+    scene.appendLog ??
+    (async (name: string, text: string) => {
+      if (name === 'benchmark.log' || name === 'pytorch.log') log += text
+      else logs[name] = (logs[name] ?? '') + text
+    })
   const run: BenchmarkRun = await runBenchmark(
     host,
     new Uint8Array([1]),
@@ -107,7 +130,7 @@ async function play(scene: Scene) {
     },
     { leaseId: '1-1-abcdefgh' },
   )
-  return { ...run, seen, said, log }
+  return { ...run, seen, said, log, logs }
 }
 
 const partial = lines([start, environment, plan, warmup, block(1), block(2)])
@@ -164,6 +187,110 @@ describe('a run that completes', () => {
     const { result, said } = await play({ appendLog: () => Promise.reject(new Error('no space left')) })
     expect(result.status).toBe('completed')
     expect(said.warnings[0]).toContain('no space left')
+  })
+})
+
+const check = (name: string, status: string, signal: string | null = '2') => ({
+  name,
+  status,
+  reason: 'So it is',
+  signal,
+  threshold: status === 'skipped' ? null : '0',
+  source: null,
+  gpu: 0,
+})
+const checked = (...checks: readonly ReturnType<typeof check>[]): string =>
+  lines([
+    ...checks.map(one => ({ event: 'preflight-check', ...one })),
+    {
+      event: 'preflight',
+      level: 'quick',
+      status: checks.some(({ status }) => status === 'fail') ? 'fail' : 'pass',
+      checks,
+      measured: {
+        memory_bytes_per_second: 4e11,
+        memory_triad_bytes_per_second: 4e11,
+        matmul_flops: null,
+        host_to_device_bytes_per_second: null,
+        device_to_host_bytes_per_second: null,
+      },
+      seconds: 4.5,
+    },
+  ])
+const sick = checked(
+  check('ecc-uncorrected', 'fail'),
+  check('numbers', 'pass'),
+  check('memory-copy', 'skipped', '8 GB/s'),
+)
+
+describe('a host that is checked first', () => {
+  test('is measured when a check fails, which is told and on record', async () => {
+    const { result, fault, said, seen, logs } = await play({
+      preflight: sick,
+      wish: { preflight: { need: 'warn', level: 'quick' } },
+    })
+    expect(fault).toBeNull()
+    expect(seen.jobs.map(({ name }) => name)).toEqual(['preflight', 'resnet50'])
+    expect(seen.jobs[0]?.command.slice(2)).toEqual(['preflight', '--level', 'quick', '--allow-cpu'])
+    expect(seen.uploads).toHaveLength(1)
+    expect(result).toMatchObject({ status: 'completed', preflight: { status: 'fail', seconds: 4.5 } })
+    expect(parseResult(JSON.parse(JSON.stringify(result)))).toEqual(result)
+    expect(said.warnings).toEqual(['Preflight: ecc-uncorrected (GPU 0): fail, So it is [2; wanted: 0]'])
+    expect(said.info).toContain('Preflight: fail (1 pass, 0 warn, 1 fail, 1 skipped)')
+    expect(said.info).toContain('Preflight: memory-copy (GPU 0): skipped, So it is [8 GB/s]')
+    expect(logs['preflight.log']).toBe(sick)
+  })
+
+  test('is not measured when none may fail', async () => {
+    const { result, fault, seen } = await play({
+      preflight: sick,
+      wish: { preflight: { need: 'require', level: 'all' } },
+    })
+    expect(String(fault)).toContain('is not fit to be measured')
+    expect(String(fault)).toContain('ecc-uncorrected (GPU 0)')
+    expect(seen.jobs.map(({ name }) => name)).toEqual(['preflight'])
+    expect(result).toMatchObject({ status: 'failed', blocks: [], preflight: { status: 'fail' }, setupSeconds: null })
+    expect(seen.scripts.at(-1)).toBe('rm -rf /tmp/gpu-actions-benchmark.abc')
+  })
+
+  test('is measured when a warning is all there is, whatever is required', async () => {
+    const preflight = checked(check('xid', 'warn'))
+    const { result } = await play({ preflight, wish: { preflight: { need: 'require', level: 'quick' } } })
+    expect(result.status).toBe('completed')
+  })
+
+  test.each(['warn', 'require'] as const)('whose checks come to no end is %s, not passed', async need => {
+    const { result, said } = await play({
+      preflight: 'Traceback (most recent call last)\n',
+      preflightEnd: { how: 'exited', exitCode: 1 },
+      wish: { preflight: { need, level: 'quick' } },
+    })
+    expect(result.preflight).toBeNull()
+    expect(result.status).toBe(need === 'warn' ? 'completed' : 'failed')
+    expect(said.warnings.join()).toContain('came to no end')
+    expect(said.untrusted.join()).toContain('Traceback')
+  })
+})
+
+describe('what telemetry saw', () => {
+  test('comes home as a table, and is part of the record', async () => {
+    const table = 'at,timed,gpu\n2026-11-27T08:00:00.000Z,1,0\n'
+    const { result, logs } = await play({ table, output: lines([...wholeRun.slice(0, -1), withTelemetry()]) })
+    expect(logs['telemetry.csv']).toBe(table)
+    expect(result.telemetry).toMatchObject({ energyJoules: 250.5, gpus: [{ powerWatts: { max: 300 } }] })
+    expect(parseResult(JSON.parse(JSON.stringify(result)))).toEqual(result)
+  })
+
+  test('costs no result when it cannot be read', async () => {
+    const { result } = await play({ output: lines([...wholeRun.slice(0, -1), withTelemetry({ samples: -1 })]) })
+    expect(result).toMatchObject({ status: 'completed', telemetry: null, validity: { valid: true } })
+  })
+
+  test('makes a run invalid when others used the CPUs', async () => {
+    const { result } = await play({
+      output: lines([...wholeRun.slice(0, -1), withTelemetry({ foreign_cpu_share: 0.8 })]),
+    })
+    expect(result.validity.reasons).toEqual(["Other programs used 80 % of the host's CPUs, more than 25 %."])
   })
 })
 

@@ -127,4 +127,39 @@ export const telemetry = {
   memory_used_bytes: null,
 } as const
 
+const gpuTelemetry = {
+  index: 0,
+  samples: 10,
+  utilization: { min: 98, median: 99, max: 100 },
+  power_watts: { min: 250, median: 280, max: 300 },
+  pcie_generation: null,
+  throttle_reasons_seen: ['software_power_cap'],
+  throttled_microseconds: { hardware_thermal: 0, software_power_cap: 900_000, hardware_slowdown: null },
+  energy_joules: 250.5,
+  ecc_uncorrected: 0,
+} as const
+
+/** The result with what telemetry saw, as the host program prints it. */
+export const withTelemetry = (more: object = {}, gpu: object = {}): object => ({
+  ...result,
+  telemetry: {
+    source: 'nvml',
+    interval_seconds: 1,
+    samples: 10,
+    seconds: 1.1,
+    gpus: [{ ...gpuTelemetry, ...gpu }],
+    energy_joules: 250.5,
+    cpu_percent: { min: 10, median: 12, max: 14 },
+    memory_used_bytes: null,
+    foreign_cpu_share: 0.01,
+    foreign_gpu_processes: 0,
+    xids: [],
+    own_cpu_share: 0.001,
+    csv_truncated: false,
+    overhead_percent: 0.02,
+    step_ms_without: [100, 110],
+    ...more,
+  },
+})
+
 export const lines = (events: readonly object[]): string => events.map(event => `${JSON.stringify(event)}\n`).join('')
