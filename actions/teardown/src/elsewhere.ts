@@ -7,7 +7,7 @@ interface Asking {
   readonly provider: Pick<EndingProvider, 'find'>
   readonly access: Ec2Access
   /** For sentences: `lease 1-1-0a1b2c3d`. */
-  readonly what: string
+  readonly called: string
   /** The regions in which nothing was found; the first is asked for all of them. */
   readonly asked: readonly [string, ...string[]]
 }
@@ -18,7 +18,7 @@ interface Asking {
  * @throws UserFault for an id that is there and is not ours
  */
 export async function findElsewhere(asking: Asking, search: Search): Promise<readonly Machine[]> {
-  const { log, provider, access, what, asked } = asking
+  const { log, provider, access, called, asked } = asking
   const account = await access.account()
   const regions = await regionsOf(access.clientsFor(asked[0])).catch(() => [])
   const others = regions.filter(region => !asked.includes(region))
@@ -35,12 +35,12 @@ export async function findElsewhere(asking: Asking, search: Search): Promise<rea
   const machines = found.flatMap(({ machines: some = [] }) => some)
   if (machines.length > 0) {
     const where = [...new Set(machines.map(({ place }) => place.region))].join(', ')
-    log.warning(`No machine of ${what} is in ${asked.join(', ')}; it was found in ${where}: name that in aws-region.`)
+    log.warning(`No machine of ${called} is in ${asked.join(', ')}; it was found in ${where}: name that in aws-region.`)
     return machines
   }
   const seen = found.flatMap(({ region, machines: some }) => (some === undefined ? [] : [region]))
   log.warning(
-    `No machine of ${what} was found in ${[...asked, ...seen].join(', ')}. One that has ended is shown for about an hour; if it was launched in another region, name that in aws-region.`,
+    `No machine of ${called} was found in ${[...asked, ...seen].join(', ')}. One that has ended is shown for about an hour; if it was launched in another region, name that in aws-region.`,
   )
   return []
 }

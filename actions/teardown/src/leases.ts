@@ -57,7 +57,7 @@ export async function endLeases(
   const unanswered =
     search !== undefined && 'by' in search ? await findLeases(context, tools, search, deadline, begin) : []
   if (search !== undefined && 'by' in search && search.by === 'id' && ends.size === 0 && unanswered.length === 0) {
-    const asking = { ...tools, log, what: `the lease of ${search.ids.join(', ')}`, asked: askedIn(tools) }
+    const asking = { ...tools, log, called: `the lease of ${search.ids.join(', ')}`, asked: askedIn(tools) }
     for (const { leaseId, place } of await findElsewhere(asking, search)) if (leaseId !== null) begin(leaseId, [place])
   }
   const ended = await Promise.all(ends.values())
@@ -186,7 +186,7 @@ async function endOne(
     const receipt = await endLease({ ...setting, places })
     if (receipt.machines.length > 0 || receipt.tokens.length > 0) return { leaseId, receipt }
     const search = { by: 'lease', repository: run.repository, leaseId, tokens: [] } as const
-    const asking = { ...tools, log, what: `lease ${leaseId}`, asked: askedIn(tools) }
+    const asking = { ...tools, log, called: `lease ${leaseId}`, asked: askedIn(tools) }
     const found = await findElsewhere(asking, search)
     if (found.length === 0) return { leaseId, receipt }
     return { leaseId, receipt: await endLease({ ...setting, places: [...places, ...found.map(({ place }) => place)] }) }
