@@ -140,7 +140,7 @@ needsPython('the benchmark on this machine, with real PyTorch ($GPU_ACTIONS_PYTH
         expect.arrayContaining(['workload', 'mode', 'batchSize', 'precision', 'gpus', 'backend', 'torch', 'cpuModel']),
       )
       expect(known).toContain('env.OMP_NUM_THREADS')
-      if (result.backend === 'cpu') expect(known).toContain('cpuThreads')
+      expect(known.includes('cpuThreads')).toBe(result.backend === 'cpu')
     },
     deadlineMs,
   )

@@ -89,5 +89,10 @@ def version(library: str = LIBRARY) -> Tuple[Optional[int], Optional[str]]:
         told = code == 0 and loaded.nvmlSystemGetNVMLVersion(text, ctypes.c_uint(len(text))) == 0
     except (OSError, AttributeError):
         return None, None
-    # `13.590.48.01`: the version of CUDA stands before the driver's.
-    return code, text.value.decode("ascii", "replace").partition(".")[2] or None if told else None
+    return code, driver_in(text.value.decode("ascii", "replace")) if told else None
+
+
+def driver_in(text: str) -> Optional[str]:
+    """`13.590.48.01`: before the driver's version stands CUDA's, which is a small number."""
+    first, _, rest = text.partition(".")
+    return (rest if first.isdigit() and int(first) < 100 else text) or None
