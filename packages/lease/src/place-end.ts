@@ -83,6 +83,12 @@ export async function endInPlace(setting: PlaceEnding): Promise<PlaceEnd> {
   return account(setting, progress, settledAt)
 }
 
+/**
+ * When something was seen or ordered, for the receipt and beside the launches that the provider dates. Pauses and
+ * deadlines are the runner's own time: how far the two are apart shows only with the first reply.
+ */
+const seenAt = ({ provider, clock }: PlaceEnding): number => provider.serviceNow?.() ?? clock.now()
+
 /** Launches that may have made a machine, of which none has been found. */
 function openLaunches(setting: PlaceEnding, progress: Progress): readonly Attempt[] {
   const tokens = new Set([...progress.sights.values()].map(({ machine }) => machine.token))
@@ -149,7 +155,7 @@ function see(setting: PlaceEnding, progress: Progress, machine: Machine): void {
   const before = progress.sights.get(machine.id)
   const token = machine.token ?? before?.machine.token
   const attempt = setting.attempts.find(one => one.token === token)
-  progress.sights.set(machine.id, shown(before, machine, attempt?.offer, setting.clock.now()))
+  progress.sights.set(machine.id, shown(before, machine, attempt?.offer, seenAt(setting)))
 }
 
 const isEnding = ({ machine }: Sight): boolean => machine.state === 'ending' || machine.state === 'gone'
@@ -163,7 +169,7 @@ async function order(setting: PlaceEnding, progress: Progress): Promise<void> {
   if (wanted.length === 0) return
   const refusals = await setting.provider.terminate(wanted.map(({ machine }) => machine))
   const refused = new Map(refusals.map(refusal => [refusal.id, refusal]))
-  const now = setting.clock.now()
+  const now = seenAt(setting)
   const ordered: string[] = []
   for (const sight of wanted) {
     const { id } = sight.machine
@@ -184,9 +190,10 @@ async function look(setting: PlaceEnding, progress: Progress): Promise<void> {
   progress.left = undefined
   const machines = [...progress.sights.values()].map(({ machine }) => machine)
   const remains = machines.length === 0 ? { machines: [], left: [] } : await setting.provider.remains(machines)
-  const now = setting.clock.now()
+  const now = seenAt(setting)
   const ids = new Set(remains.machines.map(machine => machine.id))
-  for (const [id, sight] of progress.sights) if (!ids.has(id)) progress.sights.set(id, notShown(sight, now))
+  for (const [id, sight] of progress.sights)
+    if (!ids.has(id)) progress.sights.set(id, notShown(sight, setting.clock.now(), now))
   for (const machine of remains.machines) see(setting, progress, machine)
   progress.left = remains.left
   const things = new Set(remains.left.map(left => left.id))

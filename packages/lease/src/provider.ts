@@ -92,6 +92,11 @@ export interface GpuProvider<W = never> {
   describeMachine(machine: Machine): Left
   /** Where a person looks at a place that could not be asked; what to do there goes into `byHand`. */
   describePlace?(place: Place): Left
+  /**
+   * The provider's own time, milliseconds since the epoch: what it bills by, and what the launches of its machines are
+   * dated by. Absent: the caller's clock has to do.
+   */
+  serviceNow?(): number
   /** The provider itself took this machine back, as its state reason tells. Absent where that does not happen. */
   isInterruption?(machine: Machine): boolean
   /** A machine that is interrupted before it is so old costs nothing by itself, in seconds. Absent: it always costs. */
@@ -110,6 +115,7 @@ export type EndingProvider = Pick<
   | 'describeLaunch'
   | 'describeMachine'
   | 'describePlace'
+  | 'serviceNow'
   | 'isInterruption'
   | 'freeInterruptionSeconds'
 > &

@@ -1,12 +1,20 @@
 import type { Attempt, Machine, Offer } from './records.ts'
 
-/** One machine, as a teardown has seen it. Times in milliseconds since the epoch. */
+/** One machine, as a teardown has seen it. Times in milliseconds since the epoch, on the provider's clock. */
 export interface Sight {
   readonly machine: Machine
   /** Some read of this teardown has shown it. */
   readonly seen: boolean
-  /** From which look to which, and in how many in a row, it has not been shown; null while it is. */
-  readonly unseen: { readonly since: number; readonly until: number; readonly looks: number } | null
+  /**
+   * From which look to which, on the runner's clock, and in how many in a row, it has not been shown; null while it is.
+   * `ageMs`: how old it was at the first of them.
+   */
+  readonly unseen: {
+    readonly since: number
+    readonly until: number
+    readonly looks: number
+    readonly ageMs: number | null
+  } | null
   /** The order to end it was accepted. */
   readonly terminatedAt: number | null
   /** First sight of its end. */
@@ -52,10 +60,16 @@ export function shown(before: Sight | undefined, machine: Machine, offer: Offer 
   }
 }
 
-export const notShown = (before: Sight, now: number): Sight => ({
-  ...before,
-  unseen: { since: before.unseen?.since ?? now, until: now, looks: (before.unseen?.looks ?? 0) + 1 },
-})
+/**
+ * The launch may be dated by either clock, and a young machine must not be taken for an old one: the earlier clock counts.
+ * @param now on the runner's clock, @param providerNow on the provider's
+ */
+export function notShown(before: Sight, now: number, providerNow: number): Sight {
+  const { launchedAt } = before.machine
+  const ageMs = launchedAt === null ? null : Math.min(now, providerNow) - Date.parse(launchedAt)
+  const { looks, ...first } = before.unseen ?? { since: now, looks: 0, ageMs }
+  return { ...before, unseen: { ...first, until: now, looks: looks + 1 } }
+}
 
 /** Everything by which what belongs to a machine is known. */
 export const partsOf = ({ machine }: Sight): readonly string[] => [
@@ -78,7 +92,7 @@ export function isGone(sight: Sight, settlingMs: number): boolean {
   if (unseen === null) return machine.state === 'gone' && seen
   if (unseen.looks < 2) return false
   const isEnded = sight.terminatedAt !== null || sight.endingAt !== null
-  const isOld = !seen && machine.launchedAt !== null && unseen.since - Date.parse(machine.launchedAt) >= shownForSureMs
+  const isOld = !seen && unseen.ageMs !== null && unseen.ageMs >= shownForSureMs
   // What counts is what looks have shown, not how much time has passed without any.
   return isEnded || isOld || unseen.until - unseen.since >= settlingMs
 }

@@ -16,20 +16,23 @@ function end(
     readonly deadlineMs?: number
     readonly provider?: (world: World) => Partial<World>
     readonly waitUntilGone?: boolean
+    /** How far the runner's clock is ahead of the provider's. */
+    readonly aheadMs?: number
   },
 ): { readonly world: World; readonly receipt: Promise<Receipt>; readonly clock: ReturnType<typeof jumpingClock> } {
   const clock = jumpingClock()
+  const { aheadMs = 0 } = given
   const world = createWorld(script, clock)
   given.alive?.(world, clock.now())
   const receipt = endMachines({
-    provider: { ...world, ...given.provider?.(world) },
-    clock,
+    provider: { ...world, ...given.provider?.(world), serviceNow: () => clock.now() },
+    clock: { ...clock, now: () => clock.now() + aheadMs },
     log: silentLog,
     search: { by: 'lease', repository: owner.repository, leaseId, tokens: given.attempts.map(one => one.token) },
     places: [offer('a').place],
     known: [],
     attempts: given.attempts,
-    deadline: clock.now() + (given.deadlineMs ?? 240_000),
+    deadline: clock.now() + aheadMs + (given.deadlineMs ?? 240_000),
     isFinal: error => error instanceof UserFault,
     ...(given.waitUntilGone === undefined ? {} : { waitUntilGone: given.waitUntilGone }),
   })
@@ -50,6 +53,13 @@ describe('ending a lease', () => {
     expect(world.machines.map(machine => world.stateOf(machine) === 'gone' && !world.hasVolume(machine))).toEqual([
       true,
     ])
+  })
+
+  test("counts seconds and moments by the clock of the provider, whose launches it bills, not by the runner's", async () => {
+    const known = { attempts: [launched], alive: birth }
+    const [right, ahead] = [await end({}, known).receipt, await end({}, { ...known, aheadMs: 2 * 3_600_000 }).receipt]
+    expect(ahead.machines).toEqual(right.machines)
+    expect(ahead.billedSeconds).toBeLessThanOrEqual(60)
   })
 
   test('finds and ends the machine of an intent that has no outcome', async () => {

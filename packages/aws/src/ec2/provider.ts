@@ -18,6 +18,8 @@ export interface Ec2Access {
   /** The account of the credentials; asked once. */
   account(): Promise<string>
   clientsFor(region: string): AwsClients
+  /** The service's own time, milliseconds since the epoch. */
+  serviceNow(): number
 }
 
 const placeKey = (place: Place): string => `${place.account}/${place.region}`
@@ -80,6 +82,7 @@ export function ec2Ending(access: Ec2Access): SweepingProvider {
     describeLaunch,
     describeMachine,
     describePlace,
+    serviceNow: () => access.serviceNow(),
     isInterruption,
     // aws.amazon.com: "billing for interrupted Spot Instances", Linux.
     freeInterruptionSeconds: 3600,
@@ -98,6 +101,7 @@ export function ec2Access(clientsFor: (region: string) => AwsClients, region: st
   let account: Promise<string> | undefined = known === undefined ? undefined : Promise.resolve(known)
   return {
     clientsFor,
+    serviceNow: () => clientsFor(region).serviceNow(),
     account: () =>
       (account ??= accountOf(clientsFor(region)).catch((error: unknown) => {
         // One failure must not be the answer for ever: whoever ends machines asks again.
