@@ -9,6 +9,7 @@ import { readInputs, runDirectories, type Log } from '@gpu-actions/action-kit'
 import { environmentKey, parseResult } from '@gpu-actions/benchmark'
 import { fastClock, hastyClock, startRig } from '../../../packages/aws/test/ssm-fixture.ts'
 import { waitForRegistration } from '../../../packages/aws/src/ssm/index.ts'
+import { collectEvidence, type Run } from '../../../packages/evidence/src/index.ts'
 import { isolation } from '../../../packages/offline-cloud/src/machine/index.ts'
 import { action } from '../src/action.ts'
 import { openHost } from '../src/hosts.ts'
@@ -18,6 +19,22 @@ const python = process.env['GPU_ACTIONS_PYTHON'] ?? ''
 const needsPython =
   (python === '' && process.env['CI'] !== 'true') || isolation !== 'namespaces' ? describe.skip : describe
 const programs = fileURLToPath(new URL('../../../packages/benchmark/programs', import.meta.url))
+
+const workflow: Run = {
+  repository: 'org/consumer',
+  id: '1',
+  number: '1',
+  attempt: 1,
+  job: 'benchmark',
+  workflow: 'GPU benchmark',
+  event: 'workflow_dispatch',
+  actor: 'somebody',
+  sha: 'a'.repeat(40),
+  headSha: null,
+  ref: 'refs/heads/main',
+  url: 'https://github.example/org/consumer/actions/runs/1',
+  collectedAt: '2026-11-27T08:00:00Z',
+}
 
 const folders: string[] = []
 afterAll(() => Promise.all(folders.map(folder => rm(folder, { recursive: true, force: true }))))
@@ -74,7 +91,7 @@ needsPython(
         const job = { repository: 'org/consumer', runId: '1', temp: folder }
         const idToken = () => Promise.reject(new Error('no role to take'))
         // A host that has gone silent is given up after minutes.
-        const clock = fastClock(5)
+        const clock = fastClock(6)
         const ports = { clock, log, environment, run: job, idToken }
         const opened = await openHost(inputs, ports)
         const signal = new AbortController().signal
@@ -106,6 +123,10 @@ needsPython(
         expect(await readFile(join(folder, 'gpu-actions', place, 'logs', 'benchmark.log'), 'utf8')).toContain(
           '"event":"spot-notice"',
         )
+        const [directory, target] = [join(folder, 'gpu-actions', place), join(folder, 'evidence')]
+        await collectEvidence({ directory, target, run: workflow, extra: [], missing: [] })
+        const report = await readFile(join(target, 'report.md'), 'utf8')
+        expect(report).toContain('The run was interrupted: the spot machine was taken back')
       } finally {
         await rig.cloud.stop()
       }
