@@ -88,10 +88,14 @@ function endOf(state: string, host: string): JobEnd | undefined {
   }
 }
 
-/** When to look again, in milliseconds after the last look began. */
+/**
+ * When to look again, in milliseconds after the last look began. Often at first; for a job older than five minutes a
+ * little less often, because a lease of 20 minutes is to stay within 200 calls of the cloud.
+ */
 export function lookInterval(pace: Transport['pace'], ageMs: number, calls: number): number {
   const wanted = Math.max(pace.firstMs, ageMs / 2)
-  return wanted < pace.maxMs ? wanted : Math.max(pace.maxMs, calls * pace.msPerCall)
+  if (wanted < pace.maxMs) return wanted
+  return Math.max(pace.maxMs, calls * pace.msPerCall, Math.min(ageMs / 20, (pace.maxMs * 4) / 3))
 }
 
 interface Following {

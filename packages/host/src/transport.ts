@@ -47,7 +47,7 @@ export interface TransportResult extends RunResult {
 export interface Pace {
   /** From one look to the next in the life of a young job, in milliseconds; then half of the job's age. */
   readonly firstMs: number
-  /** The longest time from one look to the next, in milliseconds. */
+  /** The longest time from one look to the next in the first five minutes, in milliseconds; later up to a third longer. */
   readonly maxMs: number
   /** Time that each metered call of a look pays for, in milliseconds, once looks are `maxMs` apart. */
   readonly msPerCall: number

@@ -14,7 +14,8 @@ describe('the pace of looking at a job', () => {
   test('is quick for a young job and slow for an old one', () => {
     expect(lookInterval(ssm, 0, 2)).toBe(2_000)
     expect(lookInterval(ssm, 10_000, 2)).toBe(5_000)
-    expect(lookInterval(ssm, 600_000, 2)).toBe(15_000)
+    expect(lookInterval(ssm, 240_000, 2)).toBe(15_000)
+    expect(lookInterval(ssm, 600_000, 2)).toBe(20_000)
   })
 
   test.each([2, 3, 4])('stays within eight metered calls a minute when a look takes %d', callsPerLook => {

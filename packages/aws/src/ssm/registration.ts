@@ -16,7 +16,7 @@ export interface RegistrationOptions {
 }
 
 /** Between two looks, in milliseconds: a change is noticed after 1.5 seconds in the median. */
-const pace = { firstMs: 1_500, maxMs: 3_000 }
+const pace = { firstMs: 1_500, maxMs: 2_200 }
 /** Looks between two questions whether waiting has sense. */
 const looksPerQuestion = 4
 

@@ -23,7 +23,7 @@ export function firstAsk(): { readonly ms: () => number; readonly learn: (hit: b
   return {
     ms: () => ms,
     learn: hit => {
-      ms = hit ? Math.max(400, ms * 0.95) : Math.min(3_000, ms * 1.5)
+      ms = hit ? Math.max(400, ms * 0.98) : Math.min(3_000, ms * 1.5)
     },
   }
 }
@@ -114,7 +114,7 @@ export function ssmHost(target: SsmTarget): Host {
     limits: { scriptBytes, outputBytes, fileBytes },
     folder: '/var/lib/gpu-actions',
     units: true,
-    pace: { firstMs: 2_000, maxMs: 15_000, msPerCall: 7_500, patienceMs: 180_000 },
+    pace: { firstMs: 2_000, maxMs: 17_000, msPerCall: 8_500, patienceMs: 180_000 },
     mayPass,
   }
   return hostOver(transport, target)

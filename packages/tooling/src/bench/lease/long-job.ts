@@ -25,14 +25,19 @@ const silent: Log = {
   group: (_, work) => work(),
 }
 
-/** How much faster than life the long job runs. */
-const speed = 20
+/** How much faster than life the long job runs. Much faster, and replies would seem to take seconds. */
+const speed = 8
 const minutes = 20
 
 export interface LongLease {
-  /** Calls of the whole lease: provision, following a job of 20 minutes, teardown. */
+  /** Calls of the whole lease, and of its parts. */
   readonly calls: number
-  /** Of following alone, in each of its simulated minutes after the first. */
+  readonly provision: number
+  readonly follow: number
+  readonly teardown: number
+  /** The most frequent ones. */
+  readonly mostly: string
+  /** Of following alone, in the simulated minutes after the first two, in which looks are closer. */
   readonly perMinute: number
 }
 
@@ -46,11 +51,22 @@ export async function countLongLease(): Promise<LongLease> {
     const inputs = { 'instance-profile-name': 'gpu-bench-instance', 'wait-for': 'ssm', 'aws-region': 'us-west-2' }
     const step = await job.main('provision', { inputs })
     const host = hostOf(cloud, step.outputs['instance-id'] ?? '', fastClock(speed))
-    const before = awsCalls(cloud.state().calls)
+    const count = (): number => awsCalls(cloud.state().calls)
+    const provision = count()
+    let young = 0
+    const timer = setTimeout(() => (young = count()), (2 * 60_000) / speed)
     await follow(host, (minutes * 60) / speed)
-    const following = awsCalls(cloud.state().calls) - before
+    clearTimeout(timer)
+    const followed = count()
     await job.main('teardown', { inputs: { 'aws-region': 'us-west-2' } })
-    return { calls: awsCalls(cloud.state().calls), perMinute: following / minutes }
+    return {
+      calls: count(),
+      provision,
+      follow: followed - provision,
+      teardown: count() - followed,
+      mostly: servicesOf(cloud.state().calls),
+      perMinute: (followed - young) / (minutes - 2),
+    }
   } finally {
     await cloud.stop()
   }
