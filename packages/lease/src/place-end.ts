@@ -195,8 +195,10 @@ async function look(setting: PlaceEnding, progress: Progress): Promise<void> {
   for (const [id, sight] of progress.sights)
     if (!ids.has(id)) progress.sights.set(id, notShown(sight, setting.clock.now(), now))
   for (const machine of remains.machines) see(setting, progress, machine)
-  progress.left = remains.left
-  const things = new Set(remains.left.map(left => left.id))
+  // Machines that were named by their ids may have siblings of the same lease that live on, with all that is theirs.
+  const parts = new Set([...progress.sights.values()].flatMap(partsOf))
+  progress.left = setting.search.by === 'id' ? remains.left.filter(({ id }) => parts.has(id)) : remains.left
+  const things = new Set(progress.left.map(({ id }) => id))
   for (const [id, sight] of progress.sights) {
     if (sight.goneAt !== null || partsOf(sight).some(part => things.has(part))) continue
     if (isGone(sight, setting.times.settlingMs)) progress.sights.set(id, { ...sight, goneAt: now })
