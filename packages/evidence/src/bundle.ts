@@ -5,6 +5,7 @@ import { filesOf, writeManifest } from './manifest.ts'
 import { makePicture } from './picture.ts'
 import { makeReport } from './report.ts'
 import type { Evidence, Missing, Run } from './schema.ts'
+import { worthOf } from './worth.ts'
 
 export const evidenceFile = 'evidence.json'
 export const reportFile = 'report.md'
@@ -63,6 +64,7 @@ export async function collectEvidence({ directory, target, run, extra, missing }
     agent: found.agent,
     environment,
     result: found.result,
+    ...worthOf(found),
     verdict: null,
     receipt: found.receipt,
     missing: [

@@ -43,6 +43,10 @@ export function link(words: string, url: string): string {
 /** @param rows cells that are Markdown already, the header first */
 export const table = (rows: readonly (readonly string[])[]): string => markdownTable(rows)
 
+/** A table stays readable; the rest of it is in `evidence.json`. */
+export const mostRows = 60
+export const limited = (rows: readonly (readonly string[])[]): readonly (readonly string[])[] => rows.slice(0, mostRows)
+
 /** Code that comes from records, in a fence that no line of it can close. */
 export function fenced(code: string): string {
   const runs = code.match(/`+/g) ?? []

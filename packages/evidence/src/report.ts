@@ -17,11 +17,10 @@ import {
   usdWords,
   verdictWords,
 } from './facts.ts'
-import { cell, fenced, figure, link, plain, table } from './markdown.ts'
+import { cell, fenced, figure, limited, link, mostRows, plain, table } from './markdown.ts'
+import { besideRows, preflightPart, scalingPart, telemetryPart } from './report-host.ts'
+import { worth } from './report-worth.ts'
 import type { Evidence } from './schema.ts'
-
-const mostRows = 60
-const limited = (rows: readonly string[][]): readonly string[][] => rows.slice(0, mostRows)
 
 const bullets = (lines: readonly string[]): string => lines.map(line => `- ${line}`).join('\n')
 
@@ -78,6 +77,7 @@ function benchmark(result: Result): string {
     ['peak memory', metrics.peakMemoryBytes === null ? cell(null) : `${figure(metrics.peakMemoryBytes / 2 ** 30, 3)} GiB`],
     ['warm-up', `${cell(result.warmup?.stepMs.length)} steps, ${secondsWords(result.warmup?.seconds)}`],
     ['set-up before the program', secondsWords(result.setupSeconds)],
+    ...besideRows(result),
     ['seed', cell(actual?.seed)],
   ])
   return `## Benchmark\n\n${rows}`
@@ -214,6 +214,10 @@ export function makeReport(evidence: Evidence): string {
     teardown(evidence),
     result === null ? '' : benchmark(result),
     result === null ? '' : blocks(result),
+    worth(evidence),
+    result === null ? '' : scalingPart(result),
+    preflightPart(result?.preflight ?? null),
+    telemetryPart(result?.telemetry ?? null),
     environment(evidence.environment),
     attemptTable(evidence.attempts),
     '`evidence.json` holds all records with the raw step times, `manifest.json` the SHA-256 of every file.',

@@ -2,6 +2,7 @@ import { resultSchema } from '@gpu-actions/benchmark'
 import { agentSchema } from '@gpu-actions/cluster-api'
 import { attemptsSchema, leaseSchema, receiptSchema } from '@gpu-actions/lease'
 import * as v from 'valibot'
+import { environmentKeySchema, ratiosSchema } from './worth-schema.ts'
 
 const object = <const E extends v.ObjectEntries>(entries: E) => v.pipe(v.object(entries), v.readonly())
 
@@ -48,6 +49,10 @@ export const evidenceSchema = v.pipe(
     /** What the host told of itself, taken from the result. */
     environment: v.nullable(v.record(v.string(), v.unknown())),
     result: v.nullable(resultSchema),
+    /** The result beside the GPU's data and the machine's price; null without a result, as in evidence from before. */
+    ratios: v.optional(v.nullable(ratiosSchema), null),
+    /** What the result may be compared with; null where the host told nothing of itself, as in evidence from before. */
+    environmentKey: v.optional(v.nullable(environmentKeySchema), null),
     /** Nothing judges results yet. */
     verdict: v.null(),
     receipt: v.nullable(receiptSchema),

@@ -1,5 +1,6 @@
 import { batchWords, clusterRows, deviceWords, doubts, durationWords, instanceType, intervalWords, teardownWords, throughputWords, usdWords } from './facts.ts' // prettier-ignore
 import { cell, link, plain, table } from './markdown.ts'
+import { worthWords } from './report-worth.ts'
 import type { Evidence } from './schema.ts'
 
 /** The uploaded evidence. */
@@ -13,11 +14,13 @@ export function makeSummary(evidence: Evidence, artifact: ArtifactLink | null): 
   const { result, receipt, missing } = evidence
   const where = cell(instanceType(evidence) ?? result?.host)
   const interval = result?.metrics.throughput == null ? '' : ` (${intervalWords(result)})`
+  const ratios = worthWords(evidence)
   const rows = table([
     ['ResNet-50', ''],
     ['Instance type', where],
     ['Device', deviceWords(evidence)],
     ['Throughput', throughputWords(result) + interval],
+    ...(ratios === undefined ? [] : [['Ratios', ratios]]),
     ['Duration', durationWords(result)],
     ['Epochs', cell(result?.workload.asked.epochs)],
     ['Batch size', batchWords(result)],

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { environmentKey, ratiosOfResult } from '@gpu-actions/benchmark'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { collectEvidence, evidenceFile, filesOf, parseEvidence, verifyManifest, type Evidence } from '../src/index.ts'
 import { agent, clusterReceipt, jobResult, lease, records, result, run } from './fixtures/records.ts'
@@ -38,6 +39,8 @@ describe('a whole run directory', () => {
       'agent',
       'environment',
       'result',
+      'ratios',
+      'environmentKey',
       'verdict',
       'receipt',
       'missing',
@@ -46,6 +49,8 @@ describe('a whole run directory', () => {
       schema: 'gpu-actions/evidence@1',
       run,
       ...records,
+      ratios: ratiosOfResult(result, 1.212),
+      environmentKey: environmentKey(result),
       agent: null,
       environment: result.environment,
       verdict: null,
@@ -86,6 +91,14 @@ describe('a whole run directory', () => {
     await writeAll()
     const { evidence } = await collect()
     expect(evidence.result?.blocks).toEqual(result.blocks)
+  })
+
+  test('gives the evidence what the result is worth at the price of its machine', async () => {
+    await writeAll()
+    const { evidence } = await collect()
+    expect(evidence.ratios).toEqual(ratiosOfResult(result, 1.212))
+    expect(evidence.ratios?.costPerMillionImages).toBeGreaterThan(0)
+    expect(evidence.environmentKey).toEqual(environmentKey(result))
   })
 })
 

@@ -4,6 +4,7 @@ import { makePicture } from '../src/picture.ts'
 import { makeReport } from '../src/report.ts'
 import type { Evidence } from '../src/schema.ts'
 import { makeSummary } from '../src/summary.ts'
+import { watchedEvidence } from './fixtures/watched.ts'
 import { agent, attempts, clusterReceipt, jobResult, lease, receipt, records, result, run, withTexts } from './fixtures/records.ts'
 
 const whole: Evidence = {
@@ -12,6 +13,8 @@ const whole: Evidence = {
   ...records,
   agent: null,
   environment: result.environment,
+  ratios: null,
+  environmentKey: null,
   verdict: null,
   missing: [],
 }
@@ -269,7 +272,7 @@ describe('hostile records', () => {
     const lines = (markdown: string): string[] =>
       markdown.split('\n').map(line => (line.startsWith('|') ? `cells ${line.split(/(?<!\\)\|/).length}` : line.slice(0, 2)))
     fc.assert(
-      fc.property(fc.constantFrom(whole, cluster), hostileText, (evidence, text) => {
+      fc.property(fc.constantFrom(whole, cluster, watchedEvidence), hostileText, (evidence, text) => {
         const harmless = { ...withTexts(evidence, () => 'word', fixed), run }
         const hostile = { ...withTexts(evidence, () => `x${text}`, fixed), run }
         expect(lines(makeReport(hostile))).toEqual(lines(makeReport(harmless)))
