@@ -32,17 +32,19 @@ async function save(work: Work, changes: Partial<Lease>, attempts = work.attempt
   const expiresAt = attempts.at(-1)?.expiresAt
   work.lease = { ...work.lease, ...(expiresAt == null ? {} : { expiresAt }), ...changes }
   work.attempts = attempts
-  // Each save appends to the state's file: refusals, which leave nothing to end, would fill it while capacity is waited for.
-  provisionState.save({
-    lease: work.lease,
-    attempts: attemptsOf(work.lease.id, attempts.filter(mayHaveMachine)),
-    succeeded,
-  })
+  // Each save appends to the state's file, and a wait for capacity makes hundreds of refusals: what leaves nothing to end
+  // is not in it, and makes no save of its own. Post then looks for a launch too many, which harms nobody.
+  const last = attempts.at(-1)
+  if (last === undefined || mayHaveMachine(last)) saveState(work, succeeded)
   const records = runDirectories.open(work.lease.id)
   await Promise.all([
     leaseRecord.write(records, work.lease),
     attemptsRecord.write(records, attemptsOf(work.lease.id, attempts)),
   ])
+}
+
+function saveState({ lease, attempts }: Work, succeeded: boolean): void {
+  provisionState.save({ lease, attempts: attemptsOf(lease.id, attempts.filter(mayHaveMachine)), succeeded })
 }
 
 /** Launches the first offer that can be had and waits for its machine. @throws what made it impossible */
@@ -59,7 +61,7 @@ export async function launchAndWait(setting: Setting, lease: Lease): Promise<voi
       leaseId: lease.id,
       owner: lease.owner,
       deadline: clock.now() + inputs.maxWait,
-      expiryOf: offer => setting.expiryOf(offer),
+      expiryOf: offer => setting.expiryOf(offer, work.attempts),
       save: attempts => save(work, {}, attempts),
     },
     plan.offers,
@@ -68,6 +70,8 @@ export async function launchAndWait(setting: Setting, lease: Lease): Promise<voi
     await untilUsable(work, launcher)
     await save(work, {}, work.attempts, true)
   } catch (error) {
+    // The last refusal, which was not saved when it came.
+    if (work.attempts.length > 0) saveState(work, false)
     // A cancelled job has seconds left: its post has minutes. Everything else ends the machine now, not at job end.
     if (!signal.aborted && work.attempts.length > 0) await endEarly(context, work.lease, provider, work.attempts)
     throw error

@@ -1,8 +1,13 @@
-import { UserFault } from '@gpu-actions/action-kit'
+import { OutsideFault, UserFault } from '@gpu-actions/action-kit'
 import { ec2Access, ec2Provider, type Ec2Plan } from '@gpu-actions/aws'
 import {
   effectiveTtl,
   newLeaseId,
+  spentMicros,
+  toMicros,
+  toUsd,
+  words,
+  type Attempt,
   type Intent,
   type Lease,
   type Offer,
@@ -30,7 +35,7 @@ export async function provision(context: ProvisionContext, ports: ProvisionPorts
     provider,
     plan,
     now: () => home.serviceNow(),
-    expiryOf: offer => expiryOf(offer, inputs, home.serviceNow()),
+    expiryOf: (offer, earlier) => expiryOf(offer, earlier, inputs, home.serviceNow()),
   }
   for (const warning of plan.warnings) log.warning(warning)
   const lease = newLease(setting)
@@ -43,9 +48,21 @@ export async function provision(context: ProvisionContext, ports: ProvisionPorts
 }
 
 /** Whole seconds: the tag, the timer in the machine and the output then say the same. */
-function expiryOf(offer: Offer, inputs: ProvisionContext['inputs'], now: number): number {
-  const affordable = effectiveTtl({ ttlMs: inputs.ttl, budgetUsd: inputs.budget ?? null, offer })
-  if (affordable.kind === 'refused') throw new Error(`an offer that the budget does not pay for: ${affordable.reason}`)
+function expiryOf(
+  offer: Offer,
+  earlier: readonly Attempt[],
+  { budget, ttl }: ProvisionContext['inputs'],
+  now: number,
+): number {
+  const spent = budget === undefined ? 0 : (spentMicros(earlier, now) ?? 0)
+  const budgetUsd = budget === undefined ? null : Math.max(0, toUsd(toMicros(budget) - spent))
+  const affordable = effectiveTtl({ ttlMs: ttl, budgetUsd, offer })
+  if (affordable.kind === 'refused') {
+    throw new OutsideFault({
+      what: `The budget has been used up by machines that came to nothing: ${words(offer)} ${affordable.reason}`,
+      advice: 'Raise budget, or name types and zones that are easier to get; the table of attempts has the reasons.',
+    })
+  }
   return Math.floor((now + affordable.ttlMs) / 1000) * 1000
 }
 
@@ -90,7 +107,7 @@ const intentsOf =
     number,
     token,
     offer,
-    expiresAt: when(offer),
+    expiresAt: when(offer, []),
   })
 
 const noOffer = ({ leftOut, nearest }: Ec2Plan): UserFault =>

@@ -13,6 +13,7 @@ export {
   hourlyCost,
   priceRefusal,
   shortestTtlMs,
+  spentMicros,
   sum,
   toMicros,
   toUsd,

@@ -1,5 +1,5 @@
 import { formatDuration } from '@gpu-actions/action-kit/ports'
-import type { Extra, Offer, Price } from './records.ts'
+import type { Attempt, Extra, Offer, Price } from './records.ts'
 
 /** Money is counted in whole micro-dollars; decimal USD appears only in records and in words. */
 export const toMicros = (usd: number): number => Math.round(usd * 1_000_000)
@@ -94,4 +94,21 @@ export function priceRefusal({ price, market }: Priced, maxUsdPerHour: number | 
   return toMicros(price.usdPerHour) <= toMicros(maxUsdPerHour)
     ? null
     : `costs ${formatUsd(price.usdPerHour)} an hour, more than ${formatUsd(maxUsdPerHour)}`
+}
+
+/**
+ * What the machines that a lease has launched may have cost by now at most, extras included: each counts as if it still
+ * lived, and is billed for a minute at least.
+ * @param now milliseconds since the epoch
+ * @returns micro-dollars, or null when a price is unknown
+ */
+export function spentMicros(attempts: readonly Attempt[], now: number): number | null {
+  const launched = attempts.filter(({ outcome }) => outcome?.kind === 'launched')
+  return sum(
+    launched.map(({ offer, at }) => {
+      const hourly = hourlyCost(offer)
+      const seconds = Math.max(60, Math.ceil((now - Date.parse(at)) / 1000))
+      return hourly === null ? null : Math.ceil(((hourly.machine + hourly.extras) * seconds) / 3600)
+    }),
+  )
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { attempt, offer } from './fixtures/examples.ts'
 import {
   costMicros,
   effectiveTtl,
@@ -7,6 +8,7 @@ import {
   hourlyCost,
   priceRefusal,
   shortestTtlMs,
+  spentMicros,
   sum,
   toMicros,
   toUsd,
@@ -150,5 +152,23 @@ describe('a highest price', () => {
   test('refuses a price that nobody knows, unless it was paid in advance', () => {
     expect(priceRefusal(priced(null), 1)).toContain('unknown')
     expect(priceRefusal({ ...priced(null), market: 'capacity-block' }, 1)).toBeNull()
+  })
+})
+
+describe('what a lease has spent', () => {
+  const begun = Date.parse(attempt(1, null).at)
+  const launched = { kind: 'launched', machines: ['m-1'] } as const
+  const costly = offer('a', { extras: [{ what: 'storage', usdPerHour: 0.012, source: 's', date: 'd' }] })
+
+  test('is what its machines may have cost, storage included, a minute at least', () => {
+    expect(spentMicros([attempt(1, launched, costly)], begun + hour)).toBe(1_224_000)
+    expect(spentMicros([attempt(1, launched, costly)], begun)).toBe(20_400)
+    expect(spentMicros([attempt(1, launched, costly), attempt(2, launched, costly)], begun + hour)).toBe(2_448_000)
+  })
+
+  test('is nothing for launches that were refused, and unknown with a price that is', () => {
+    const refused = { kind: 'refused', fault: 'capacity', code: '', message: '', advice: '', requestId: null } as const
+    expect(spentMicros([attempt(1, refused, costly), attempt(2, null, costly)], begun + hour)).toBe(0)
+    expect(spentMicros([attempt(1, launched, offer('a', { price: null, extras: [] }))], begun + hour)).toBeNull()
   })
 })
