@@ -56,6 +56,11 @@ export const commands = {
     summary: 'base and head interleaved on this machine, with the interval of their difference',
     needs: ['python'],
   },
+  'bench-live': {
+    entry: 'packages/tooling/src/bench-live-verdict.ts',
+    summary: 'the verdict on real runs of this machine: a clean one passes, one twice as slow is found',
+    needs: ['python'],
+  },
   'bench-verdict': {
     entry: 'packages/tooling/src/bench-verdict.ts',
     summary: 'false alarms and losses found by the verdict rule and by others',
