@@ -214,7 +214,7 @@ describe('a plan', () => {
     expect(new Set(found.offers.map(({ instanceType }) => instanceType))).toEqual(new Set(['g5.2xlarge']))
     expect(found.leftOut).toEqual([
       expect.stringMatching(
-        /^g5\.48xlarge: costs \$16\.5\d+ an hour with its volumes and address, so budget \$0\.5 lasts 1\.8 minutes/,
+        /^g5\.48xlarge: costs \$16\.5\d+ an hour with all that is billed beside it: a budget of \$0\.50 lasts 1m48s/,
       ),
     ])
   })
