@@ -30,7 +30,14 @@ const started = performance.now()
 const python = process.env['GPU_ACTIONS_PYTHON'] ?? ''
 if (python === '') throw new Error('GPU_ACTIONS_PYTHON names no Python; start this with npm')
 const directory = await mkdtemp(join(tmpdir(), 'gpu-actions-live-verdict-'))
-const bench: Bench = { program: packPrograms(join(root, 'packages/benchmark/programs')), python, directory }
+const stop = new AbortController()
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort(new Error(`ended by ${name}`)))
+const bench: Bench = {
+  program: packPrograms(join(root, 'packages/benchmark/programs')),
+  python,
+  directory,
+  signal: stop.signal,
+}
 try {
   process.exitCode = (await compare()) ? 0 : 1
 } finally {

@@ -12,6 +12,8 @@ export interface Bench {
   readonly python: string
   /** For jobs; absolute. */
   readonly directory: string
+  /** Aborts when the run is to be ended, with all that it started. */
+  readonly signal: AbortSignal
 }
 
 /** Says nothing but warnings: one run prints a page, and there are many. */
@@ -37,7 +39,7 @@ const slowed = (host: Host, share: number): Host => ({
  * @param slowdown share by which each step is made longer; 0: not at all
  * @throws the fault of a run that did not complete
  */
-export async function measureHere({ program, python, directory }: Bench, slowdown: number): Promise<Result> {
+export async function measureHere({ program, python, directory, signal }: Bench, slowdown: number): Promise<Result> {
   const { PATH = '/usr/bin:/bin', HOME = directory } = process.env
   const environment = { PATH, HOME, TMPDIR: directory, OMP_NUM_THREADS: '1', GOMP_SPINCOUNT: '0' }
   const here = localHost({ clock: systemClock, log: quiet, environment, directory })
@@ -56,7 +58,7 @@ export async function measureHere({ program, python, directory }: Bench, slowdow
     clock: systemClock,
     log: quiet,
     records: { appendLog: () => Promise.resolve() },
-    signal: new AbortController().signal,
+    signal,
   })
   if (fault !== null) throw fault
   return result
