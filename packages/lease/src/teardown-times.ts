@@ -6,4 +6,4 @@ export interface TeardownTimes {
 }
 
 /** EC2 shows a new machine within seconds; leaks have been seen below one second, so this is generous. */
-export const teardownTimes: TeardownTimes = { settlingMs: 30_000, firstPauseMs: 800, maxPauseMs: 2_500 }
+export const teardownTimes: TeardownTimes = { settlingMs: 30_000, firstPauseMs: 800, maxPauseMs: 2_000 }
