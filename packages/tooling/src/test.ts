@@ -23,7 +23,7 @@ const suites: readonly (() => Promise<readonly SuiteOutcome[]>)[] = [
   async () => [await runJest('unit', 2)],
   async () => [await runJest('contract', 1)],
   () => runPytest(process.env['GPU_ACTIONS_PYTHON']),
-  async () => [await runJest('adapter', 2)],
+  async () => [await runJest('adapter', 3)],
   async () => [await runJest('bundle', 1)],
   async () => [await runJest('workflow', 1)],
   async () => [await runDrills(60)],
