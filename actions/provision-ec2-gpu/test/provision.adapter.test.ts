@@ -83,7 +83,10 @@ describe('provisioning', () => {
     const { post, living } = await finish(step)
     expect(post).toMatchObject({ exitCode: 0 })
     expect(living).toEqual([])
-    expect(await job.record(lease(step), 'receipt.json')).toMatchObject({ remaining: 0, ending: [] })
+    const receipt = await job.record(lease(step), 'receipt.json')
+    const day = new Date().toISOString().slice(0, 10)
+    const paid = { usdPerHour: Number(price), source: expect.stringContaining('Pricing API'), date: day }
+    expect(receipt).toMatchObject({ remaining: 0, ending: [], machines: [{ price: paid }] })
   })
 
   test('launches with IMDSv2, ends at shutdown, deletes its volumes, and tags all that it makes', async () => {

@@ -47,7 +47,8 @@ export function shown(before: Sight | undefined, machine: Machine, offer: Offer 
       // A stale look may show an earlier state: what has begun to end never lives again.
       state: known.state === 'gone' || (known.state === 'ending' && !ended) ? known.state : machine.state,
       stateReason: machine.stateReason ?? known.stateReason,
-      price: machine.price ?? known.price ?? offer?.price ?? null,
+      // What launched it knows where its price came from; a mark knows the number only.
+      price: offer?.price ?? known.price ?? machine.price ?? null,
       extras: machine.extras ?? known.extras ?? offer?.extras ?? null,
       market: machine.market ?? known.market ?? offer?.market ?? null,
       launchedAt: machine.launchedAt ?? known.launchedAt,

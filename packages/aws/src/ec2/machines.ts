@@ -26,14 +26,18 @@ function instantOf(text: string | undefined): string | null {
   return Number.isNaN(ms) ? null : new Date(ms).toISOString()
 }
 
-/** The price that was written on the machine when it was launched. */
-function priceOf(tag: string | undefined, instanceType: string, region: string): Price | null {
+/** The price that was written on the machine when it was launched, on the day of its launch. */
+function priceOf(
+  tag: string | undefined,
+  { InstanceType: instanceType, LaunchTime: launchedAt }: Instance,
+  region: string,
+): Price | null {
   const usd = Number(tag)
   if (tag === undefined || !Number.isFinite(usd) || usd <= 0) return null
-  const table = tablePrice(instanceType, region)
-  return table?.usdPerHour === usd
-    ? table
-    : { usdPerHour: usd, source: `tag ${tagNames.price} of the machine`, date: new Date(0).toISOString().slice(0, 10) }
+  const table = tablePrice(instanceType ?? '', region)
+  if (table?.usdPerHour === usd) return table
+  const date = launchedAt?.toISOString().slice(0, 10) ?? 'unknown'
+  return { usdPerHour: usd, source: `tag ${tagNames.price} of the machine`, date }
 }
 
 /** AWS took the machine back: the codes of a spot machine's end that nobody here ordered. */
@@ -64,7 +68,7 @@ export function toMachine(instance: Instance, place: Place): Machine {
   const state = states[instance.State?.Name ?? ''] ?? 'starting'
   const ended = state === 'ending' || state === 'gone'
   const launchedAt = instance.LaunchTime?.toISOString() ?? null
-  const price = priceOf(tags.get(tagNames.price), instance.InstanceType ?? '', place.region)
+  const price = priceOf(tags.get(tagNames.price), instance, place.region)
   return {
     id: instance.InstanceId ?? '',
     place,
@@ -94,7 +98,7 @@ export function toMachine(instance: Instance, place: Place): Machine {
     interfaces: (instance.NetworkInterfaces ?? []).flatMap(({ NetworkInterfaceId: id }) =>
       id === undefined ? [] : [id],
     ),
-    price: price === null || price.date > '1970' ? price : { ...price, date: (launchedAt ?? '').slice(0, 10) },
+    price,
   }
 }
 
