@@ -8,6 +8,7 @@ import type { RegionFacts } from '../src/ec2/region.ts'
 import type { Ec2Wish } from '../src/ec2/wish.ts'
 import { strangersTo } from '../src/ec2/network.ts'
 import { tagFaults } from '../src/ec2/tags.ts'
+import { needs, wish } from './ec2-fixture.ts'
 
 const image = (id: string, name: string, more: Partial<ImageFacts> = {}): ImageFacts => ({
   id,
@@ -42,43 +43,19 @@ const type = (
 ]
 
 const open = image('ami-1', 'Deep Learning OSS Nvidia Driver AMI GPU PyTorch 2.9 (Ubuntu 24.04) 20261103')
-const none = { gpuCount: undefined, minGpuMemoryGib: undefined, minComputeCapability: undefined, gpuModel: undefined }
-
 interface Found {
   readonly facts: RegionFacts
   readonly wish: Ec2Wish
 }
-
-const wished = (instanceTypes: readonly string[], more: Partial<Ec2Wish> = {}): Ec2Wish => ({
-  regions: ['us-west-2'],
-  instanceTypes,
-  needs: none,
-  market: 'on-demand',
-  reservationId: undefined,
-  strategy: 'ordered',
-  ttlMs: 45 * 60_000,
-  budgetUsd: undefined,
-  maxUsdPerHour: undefined,
-  image: { by: 'default' },
-  subnetIds: [],
-  securityGroupId: undefined,
-  instanceProfileName: 'gpu-bench-instance',
-  volumeSizeGib: undefined,
-  volumeType: undefined,
-  userData: undefined,
-  tags: {},
-  waitFor: 'gpu',
-  ...more,
-})
 
 const now = Date.parse('2026-11-27T12:00:00Z')
 
 const findings = (
   instanceTypes: readonly string[],
   more: Partial<RegionFacts> = {},
-  wish: Partial<Ec2Wish> = {},
+  wished: Partial<Ec2Wish> = {},
 ): Found => ({
-  wish: wished(instanceTypes, wish),
+  wish: wish({ instanceTypes, ...wished }),
   facts: {
     region: 'us-west-2',
     types: new Map([
@@ -136,11 +113,11 @@ describe('the plan', () => {
   })
 
   test.each([
-    [{ ...none, minGpuMemoryGib: 24 }, ['g5.2xlarge', 'g6.xlarge']],
-    [{ ...none, minGpuMemoryGib: 16 }, ['g5.2xlarge', 'g6.xlarge', 'g4dn.xlarge']],
-    [{ ...none, minComputeCapability: 8.9 }, ['g6.xlarge']],
-    [{ ...none, gpuModel: 't4' }, ['g4dn.xlarge']],
-    [{ ...none, gpuCount: 2 }, []],
+    [needs({ minGpuMemoryGib: 24 }), ['g5.2xlarge', 'g6.xlarge']],
+    [needs({ minGpuMemoryGib: 16 }), ['g5.2xlarge', 'g6.xlarge', 'g4dn.xlarge']],
+    [needs({ minComputeCapability: 8.9 }), ['g6.xlarge']],
+    [needs({ gpuModel: 't4' }), ['g4dn.xlarge']],
+    [needs({ gpuCount: 2 }), []],
   ])('takes only types that satisfy %p', (needs, expected) => {
     const plan = planOffers(findings(['g5.2xlarge', 'g6.xlarge', 'g4dn.xlarge'], {}, { needs }))
     expect([...new Set(plan.offers.map(offer => offer.instanceType))]).toEqual(expected)

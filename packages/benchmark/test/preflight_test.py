@@ -201,6 +201,7 @@ def test_the_self_test_leaves_torchs_switches_as_they_were():
     torch.backends.cudnn.benchmark = False
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
 def test_on_a_cpu_what_can_run_runs_and_the_rest_is_skipped_with_its_reason(run):
     done = run("preflight", "--allow-cpu")
     assert done.code == 0
@@ -209,8 +210,6 @@ def test_on_a_cpu_what_can_run_runs_and_the_rest_is_skipped_with_its_reason(run)
     assert [one for one in done.events() if one["event"] == "preflight-check"] == [
         {"event": "preflight-check", **check} for check in told["checks"]
     ]
-    if torch.cuda.is_available():
-        pytest.skip("a GPU is here")
     assert by_name["numbers"]["status"] == "pass"
     assert by_name["memory-copy"]["status"] == "skipped"
     assert by_name["memory-copy"]["signal"].endswith("GB/s")
@@ -221,9 +220,8 @@ def test_on_a_cpu_what_can_run_runs_and_the_rest_is_skipped_with_its_reason(run)
     assert told["status"] == "pass"
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
 def test_without_a_gpu_and_without_leave_for_the_cpu_the_host_is_not_fit(run):
-    if torch.cuda.is_available():
-        pytest.skip("a GPU is here")
     told = run("preflight").only("preflight")
     assert told["status"] == "fail"
     assert [check["name"] for check in told["checks"] if check["status"] == "fail"] == ["gpus"]

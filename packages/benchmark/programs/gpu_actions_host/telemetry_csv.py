@@ -44,7 +44,7 @@ class Table:
         self.file: Optional[Any] = None
         if path is not None:
             try:
-                self.file = open(path, "w", encoding="ascii")  # noqa: SIM115
+                self.file = open(path, "w", encoding="ascii")  # noqa: SIM115 (open as long as the table)
                 self.put(",".join(HEADER) + "\n")
             except OSError:
                 self.file = None
