@@ -6,19 +6,17 @@ import type { ImageFacts } from './image.ts'
 import { quotaLink } from './quotas.ts'
 import { launchTags } from './tags.ts'
 import { makeUserData } from './user-data.ts'
+import type { Ec2Wish } from './wish.ts'
 
 /** What is the same for all offers of a launch, and what an architecture or a subnet decides. */
-export interface LaunchSpec {
+export interface LaunchSpec extends Pick<
+  Ec2Wish,
+  'securityGroupId' | 'instanceProfileName' | 'volumeSizeGib' | 'volumeType' | 'userData' | 'tags'
+> {
   /** The image for each instance type of the plan. */
   readonly images: ReadonlyMap<string, ImageFacts>
   /** Subnets whose only way out needs a public address that they do not give by themselves. */
   readonly publicIpSubnets: ReadonlySet<string>
-  readonly securityGroupId: string | undefined
-  readonly instanceProfileName: string | undefined
-  readonly volumeSizeGib: number | undefined
-  readonly volumeType: string | undefined
-  readonly userData: string | undefined
-  readonly tags: Readonly<Record<string, string>>
 }
 
 function imageOf(spec: LaunchSpec, offer: Offer): ImageFacts {

@@ -2,6 +2,7 @@ import type { Fault } from '@gpu-actions/offline-cloud'
 import {
   deaths,
   hasOwnCleanupJob,
+  moments,
   type Cleanup,
   type Death,
   type Drill,
@@ -12,16 +13,7 @@ import {
 import { planCloud } from './plan-cloud.ts'
 import { createRandom, seedOf, type Random } from './random.ts'
 
-const everywhere: readonly Moment[] = [
-  'before-intent',
-  'intent',
-  'in-flight',
-  'launched',
-  'starting',
-  'working',
-  'teardown',
-  'post',
-]
+const everywhere = moments.filter(moment => moment !== 'any')
 
 const momentsOf: Readonly<Record<Death, readonly Moment[]>> = {
   nothing: ['any'],
